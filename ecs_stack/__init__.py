@@ -1,0 +1,1 @@
+"""Amazon ECS environments as code."""

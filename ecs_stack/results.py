@@ -1,0 +1,257 @@
+"""What every verb returns: frozen, typed, free of I/O. Renderers print these; embedders read them.
+
+Times are aware datetimes in UTC, durations are seconds. Field names are the names ``--json`` prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class ChangeKind(StrEnum):
+    """What a run does, or would do, to one resource."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    REPLACE = "replace"
+    DELETE = "delete"
+    SAME = "same"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PropertyChange:
+    """One input that differs. ``before`` and ``after`` are rendered values; secrets are ``[secret]``."""
+
+    path: str
+    before: str | None = None
+    after: str | None = None
+    forces_replacement: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourceChange:
+    """One resource of a plan or of an update. ``parent`` is the parent's URN (None for the stack itself)."""
+
+    urn: str
+    type: str
+    name: str
+    kind: ChangeKind
+    parent: str | None = None
+    properties: tuple[PropertyChange, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeSummary:
+    """Resource counts by kind."""
+
+    create: int = 0
+    update: int = 0
+    replace: int = 0
+    delete: int = 0
+    same: int = 0
+
+    @property
+    def pending(self) -> int:
+        """How many resources differ from what was asked for."""
+        return self.create + self.update + self.replace + self.delete
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """What an ``up`` would change."""
+
+    environment: str
+    changes: tuple[ResourceChange, ...]
+    summary: ChangeSummary
+    duration: float
+
+
+class RolloutState(StrEnum):
+    """How a service's deployment ended."""
+
+    UNCHANGED = "unchanged"
+    COMPLETED = "completed"
+    ROLLED_BACK = "rolled-back"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rollout:
+    """The revision of a service that was asked for, beside the one that runs."""
+
+    service: str
+    state: RolloutState
+    requested_revision: str
+    running_revision: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpReceipt:
+    """What an ``up`` changed. ``urls`` maps a service to where it answers."""
+
+    environment: str
+    changes: tuple[ResourceChange, ...]
+    summary: ChangeSummary
+    rollouts: tuple[Rollout, ...]
+    urls: Mapping[str, str]
+    duration: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class DestroyReceipt:
+    """What a ``destroy`` deleted."""
+
+    environment: str
+    changes: tuple[ResourceChange, ...]
+    summary: ChangeSummary
+    duration: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """One step of long work, as it happens. ``done`` of ``total`` resources (total None: not known yet).
+
+    ``waiting_for`` names what is in progress now.
+    """
+
+    message: str
+    done: int = 0
+    total: int | None = None
+    waiting_for: tuple[str, ...] = ()
+    elapsed: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceEvent:
+    """An ECS service event."""
+
+    at: datetime
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoppedTask:
+    """A task that ended, and why, in words."""
+
+    id: str
+    stopped_at: datetime | None
+    revision: str
+    reason: str
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeploymentStatus:
+    """One deployment of a service, as DescribeServices lists them."""
+
+    id: str
+    status: str
+    rollout_state: str
+    revision: str
+    desired: int
+    running: int
+    failed: int
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceStatus:
+    """A service as it runs now. ``healthy`` counts targets that the load balancer finds healthy."""
+
+    name: str
+    desired: int
+    running: int
+    pending: int
+    healthy: int | None
+    revision: str
+    image: str
+    url: str | None
+    deployments: tuple[DeploymentStatus, ...] = ()
+    events: tuple[ServiceEvent, ...] = ()
+    stopped_tasks: tuple[StoppedTask, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnvironmentStatus:
+    """An environment as it runs now."""
+
+    environment: str
+    target: str
+    cluster: str
+    services: tuple[ServiceStatus, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnvironmentSummary:
+    """One line of ``list``: an environment file, a stack, or both. ``resources`` is None without a stack."""
+
+    name: str
+    target: str | None
+    resources: int | None
+    updated_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogLine:
+    """One line of a container's output."""
+
+    at: datetime
+    service: str
+    task: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalProcess:
+    """A process of the local cloud and the addresses it listens on."""
+
+    name: str
+    pid: int
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalContainer:
+    """A container of the local cloud. ``ports`` are ``host address:port -> container port``."""
+
+    name: str
+    image: str
+    state: str
+    ports: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalListener:
+    """Where a load balancer's listener answers on this machine."""
+
+    load_balancer: str
+    port: int
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalStatus:
+    """What the local cloud consists of. ``docker`` says what answers, or why nothing does."""
+
+    running: bool
+    endpoint: str | None = None
+    processes: tuple[LocalProcess, ...] = ()
+    containers: tuple[LocalContainer, ...] = ()
+    listeners: tuple[LocalListener, ...] = ()
+    docker: str | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResetReceipt:
+    """What ``local reset`` removed."""
+
+    processes: int
+    containers: int
+    networks: int
+    volumes: int
+    paths: tuple[str, ...]
