@@ -1,0 +1,189 @@
+"""A project in a folder of its own, driven through the installed command, as a user would."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import docker
+
+from ecs_stack.local.docker import find_docker
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one command printed and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Project:
+    """``environments`` maps a name to the text of its file."""
+
+    def __init__(self, root: Path, environments: Mapping[str, str]) -> None:
+        self.root = root
+        (root / "envs").mkdir(parents=True)
+        # Plain `pulumi` runs the program of the checkout, as it does for a user of the checkout.
+        (root / "ecs_stack").symlink_to(CHECKOUT / "ecs_stack")
+        shutil.copyfile(CHECKOUT / "Pulumi.yaml", root / "Pulumi.yaml")
+        for name, text in environments.items():
+            self.write(name, text)
+
+    def write(self, name: str, text: str) -> None:
+        (self.root / "envs" / f"{name}.yaml").write_text(text)
+
+    def edit(self, name: str, before: str, after: str) -> None:
+        file = self.root / "envs" / f"{name}.yaml"
+        text = file.read_text()
+        assert before in text
+        file.write_text(text.replace(before, after))
+
+    def run(self, *arguments: str, code: int | None = 0, timeout: float = 180, stdin: str | None = None) -> Run:
+        """``ecs-stack ARGUMENTS``; fails the test unless it ends with ``code`` (None: any)."""
+        done = subprocess.run(
+            [str(Path(sys.executable).with_name("ecs-stack")), *arguments],
+            cwd=self.root,
+            env={**os.environ, "NO_COLOR": "1", "COLUMNS": "160"},
+            input=stdin if stdin is not None else "",
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        if code is not None:
+            assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return Run(done.returncode, done.stdout, done.stderr)
+
+    def shell(self, script: str, *, code: int = 0, timeout: float = 180) -> Run:
+        """A shell script in the project's folder, with the installed command on PATH."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script],
+            cwd=self.root,
+            env={**os.environ, "PATH": path, "NO_COLOR": "1"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        assert done.returncode == code, f"{script}\n{done.returncode}\n{done.stdout}\n{done.stderr}"
+        return Run(done.returncode, done.stdout, done.stderr)
+
+    def client(self, service: str, region: str = "eu-west-1") -> Any:
+        """A boto3 client of this project's local cloud."""
+        from ecs_stack.local import cloud
+
+        running = cloud.running(self.root)
+        assert running is not None
+        return boto3.client(
+            service,
+            region_name=region,
+            endpoint_url=running.endpoint,
+            aws_access_key_id="local",
+            aws_secret_access_key="local",  # noqa: S106 - the emulator's dummy
+        )
+
+    def containers(self, *, all: bool = False, **labels: str) -> list[Any]:
+        """This project's containers: ``service="api", container="api"`` are labels without their prefix."""
+        wanted = [f"ecs-stack.root={self.root}", *(f"ecs-stack.{key}={value}" for key, value in labels.items())]
+        return engine().containers.list(all=all, filters={"label": wanted})
+
+    def docker_objects(self) -> dict[str, list[str]]:
+        """Everything on the Docker engine that carries this project's label."""
+        wanted = {"label": f"ecs-stack.root={self.root}"}
+        client = engine()
+        return {
+            "containers": [c.name for c in client.containers.list(all=True, filters=wanted)],
+            "networks": [n.name for n in client.networks.list(filters=wanted)],
+            "volumes": [v.name for v in client.volumes.list(filters=wanted)],
+        }
+
+
+def engine() -> docker.DockerClient:
+    client = find_docker()
+    assert client is not None
+    return client
+
+
+def get(url: str, *, host: str | None = None, timeout: float = 10) -> tuple[int, Any]:
+    """Status and JSON (or text) of a GET; the answer of an error status too."""
+    request = urllib.request.Request(url, headers={"Host": host} if host else {})
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as answer:
+            status, body = answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        status, body = error.code, error.read().decode()
+    try:
+        return status, json.loads(body)
+    except ValueError:
+        return status, body
+
+
+def eventually(check: Callable[[], Any], *, within: float, what: str) -> Any:
+    """The first true value of ``check``; fails after ``within`` seconds."""
+    end = time.monotonic() + within
+    while True:
+        value = check()
+        if value:
+            return value
+        assert time.monotonic() < end, f"not within {within} s: {what}"
+        time.sleep(0.05)
+
+
+@dataclass
+class Load:
+    """Constant load on a URL from two threads, until the block ends."""
+
+    url: str
+    answers: list[tuple[float, int, Any]] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _threads: list[threading.Thread] = field(default_factory=list)
+
+    def __enter__(self) -> Load:
+        self._threads = [threading.Thread(target=self._send, daemon=True) for _ in range(2)]
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _send(self) -> None:
+        while not self._stop.is_set():
+            try:
+                status, body = get(self.url)
+            except OSError as error:
+                self.failures.append(repr(error))
+                continue
+            self.answers.append((time.monotonic(), status, body))
+            if status != 200:
+                self.failures.append(f"{status}: {body}")
+            time.sleep(0.01)
+
+    @property
+    def versions(self) -> set[str]:
+        return {body["version"] for _, status, body in self.answers if status == 200}
