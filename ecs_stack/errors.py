@@ -1,24 +1,41 @@
 """One exception tree. An error says what happened, why, and what to do now.
 
 Exit codes (the same for every verb): 1 failed (the work was tried), 2 refused (nothing was touched),
-4 rolled back. 0 (done) and 3 (changes are pending) are not errors.
+4 rolled back, 130 interrupted. 0 (done) and 3 (changes are pending) are not errors.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 
 class EcsStackError(Exception):
     """The work was tried and failed.
 
-    ``message`` says what happened and why in one sentence; ``hint`` says what to do now.
+    ``message`` says what happened and why in one sentence; ``hint`` says what to do now; ``problems`` has a
+    line for
+    each thing that is wrong, where there are several.
     """
 
     exit_code = 1
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
+    def __init__(self, message: str, *, problems: tuple[str, ...] = (), hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message
+        self.problems = problems
         self.hint = hint
+
+
+class UpdateFailedError(EcsStackError):
+    """The engine changed some resources, or none, and then failed. ``problems`` names each resource that
+    failed,
+    with the provider's own words."""
+
+
+class InterruptedRunError(EcsStackError):
+    """The user stopped a run. The message says what was done until then."""
+
+    exit_code = 130
 
 
 class RefusedError(EcsStackError):
@@ -30,13 +47,14 @@ class RefusedError(EcsStackError):
 class SpecError(RefusedError):
     """An environment file is wrong. ``problems`` has a line for each thing that is."""
 
-    def __init__(self, message: str, *, problems: tuple[str, ...] = (), hint: str | None = None) -> None:
-        super().__init__(message, hint=hint)
-        self.problems = problems
+
+class NotFoundError(RefusedError):
+    """There is no such environment, stack or service."""
 
 
 class EngineError(RefusedError):
-    """No Pulumi engine of the pinned version was found, and none could be made."""
+    """No Pulumi engine of the pinned version was found, and none could be made; or it can't read its
+    state."""
 
 
 class DockerError(RefusedError):
@@ -48,7 +66,7 @@ class ConfirmationError(RefusedError):
 
 
 class LockedError(RefusedError):
-    """Another run holds the lock of this environment."""
+    """Another run holds the lock of this environment, or a deployment of a service is in flight."""
 
 
 class LocalCloudError(EcsStackError):
@@ -56,6 +74,15 @@ class LocalCloudError(EcsStackError):
 
 
 class RolledBackError(EcsStackError):
-    """A deployment didn't reach the revision that was asked for: ECS put the old one back."""
+    """A deployment didn't reach the revision that was asked for: ECS put the old one back.
+
+    ``receipt`` is the ``results.UpReceipt`` of the run, which did change what it says.
+    """
 
     exit_code = 4
+
+    def __init__(
+        self, message: str, *, problems: tuple[str, ...] = (), hint: str | None = None, receipt: Any = None
+    ) -> None:
+        super().__init__(message, problems=problems, hint=hint)
+        self.receipt = receipt

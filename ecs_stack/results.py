@@ -33,7 +33,10 @@ class PropertyChange:
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceChange:
-    """One resource of a plan or of an update. ``parent`` is the parent's URN (None for the stack itself)."""
+    """One resource of a plan or of an update; the stack itself is none.
+
+    ``parent`` is the parent's URN, None at the top.
+    """
 
     urn: str
     type: str
@@ -61,11 +64,12 @@ class ChangeSummary:
 
 @dataclass(frozen=True, kw_only=True)
 class Preview:
-    """What an ``up`` would change."""
+    """What an ``up`` (or a ``destroy``) would change. ``outputs_changed``: the stack's outputs differ too."""
 
     environment: str
     changes: tuple[ResourceChange, ...]
     summary: ChangeSummary
+    outputs_changed: bool = False
     duration: float
 
 

@@ -1,0 +1,170 @@
+"""Where the engine keeps an environment's state, and what it reads it with.
+
+Everything is under ``.ecs-stack/`` in the project root, so that plain ``pulumi`` in the checkout (whose
+Pulumi.yaml
+names ``.ecs-stack/stacks`` as its ``stackConfigDir``) works on the same state, configuration and encryption
+salt.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from ecs_stack.errors import RefusedError
+
+#: The project's name where the root has no Pulumi.yaml. The state's path holds it.
+DEFAULT_PROJECT = "ecs-stack"
+
+_PASSPHRASES = {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backend:
+    """The state of one project.
+
+    ``root`` is the project's folder, ``home`` the one that everything of the engine's is kept in, ``url``
+    the engine's
+    backend URL.
+    """
+
+    root: Path
+    home: Path
+    url: str
+    project: str
+
+    @classmethod
+    def local(cls, root: Path) -> Backend:
+        """The state under ``.ecs-stack/state`` in the project's folder."""
+        home = root / ".ecs-stack"
+        return cls(root=root, home=home, url=_folder_url(home), project=_project_name(root))
+
+    @classmethod
+    def configured(cls, root: Path, environment: Mapping[str, str]) -> Backend:
+        """What PULUMI_BACKEND_URL or Pulumi.yaml names, in that order; the project's folder otherwise."""
+        backend = cls.local(root)
+        url = environment.get("PULUMI_BACKEND_URL") or (_project_file(root).get("backend") or {}).get("url")
+        return replace(backend, url=url) if url else backend
+
+    @contextmanager
+    def throwaway(self) -> Iterator[Backend]:
+        """An empty state of the same project, for as long as the block runs."""
+        with tempfile.TemporaryDirectory(prefix="ecs-stack-") as folder:
+            yield replace(self, home=Path(folder), url=_folder_url(Path(folder)))
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the state is in ``home``, and not in a service or bucket that others share."""
+        return self.url == _folder_url(self.home)
+
+    @property
+    def passphrase_file(self) -> Path:
+        """What secrets in the state are encrypted with. Losing it loses them."""
+        return self.home / "passphrase"
+
+    def has(self, stack: str) -> bool | None:
+        """Whether there is such a stack; None if only the engine can tell."""
+        if not self.is_folder:
+            return None
+        folder = self.home / "state" / ".pulumi" / "stacks" / self.project
+        return any((folder / f"{stack}{suffix}").exists() for suffix in (".json", ".json.gz"))
+
+    def is_empty(self) -> bool:
+        """Whether there is certainly no stack at all."""
+        return self.is_folder and not any(
+            (self.home / "state" / ".pulumi" / "stacks" / self.project).glob("*.json*")
+        )
+
+    def prepare(self) -> None:
+        """Makes the folders and the passphrase that the engine needs; changes nothing that is there."""
+        for folder in ("state", "stacks", "work"):
+            (self.home / folder).mkdir(parents=True, exist_ok=True)
+        _create_secret(self.passphrase_file)
+
+    def environment(self, base: Mapping[str, str]) -> dict[str, str]:
+        """``base``, a whole process environment, pointed at this backend.
+
+        A passphrase that ``base`` has wins on a configured backend: that may be encrypted with it already.
+        """
+        variables = {**base, "PULUMI_BACKEND_URL": self.url, "PULUMI_SKIP_UPDATE_CHECK": "true"}
+        if self.is_folder or not (_PASSPHRASES & base.keys()):
+            for name in _PASSPHRASES:
+                variables.pop(name, None)
+            variables["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(self.passphrase_file)
+        return variables
+
+    def work_dir(self, stack: str) -> Path:
+        """A private folder for the stack's engine runs, with a project file that equals the checkout's.
+
+        ``stackConfigDir`` has to be relative: the engine joins it to the project's folder even if it is
+        absolute.
+        """
+        folder = self.home / "work" / stack
+        folder.mkdir(parents=True, exist_ok=True)
+        settings = {
+            "name": self.project,
+            "runtime": "python",
+            "main": str(self.root),
+            "stackConfigDir": "../../stacks",
+        }
+        draft = folder / f"Pulumi.yaml.{os.getpid()}.{secrets.token_hex(4)}"
+        draft.write_text(json.dumps(settings, indent=2) + "\n")  # JSON is YAML
+        draft.replace(folder / "Pulumi.yaml")
+        return folder
+
+    def forget(self, stack: str) -> None:
+        """Removes what the engine leaves behind of a stack that it removed: its work folder and old copies of
+        its state, which describe resources that are gone."""
+        shutil.rmtree(self.home / "work" / stack, ignore_errors=True)
+        (self.home / "stacks" / f"Pulumi.{stack}.yaml").unlink(missing_ok=True)
+        if self.is_folder:
+            state = self.home / "state" / ".pulumi"
+            for folder in ("backups", "history", "locks/organization"):
+                shutil.rmtree(state / folder / self.project / stack, ignore_errors=True)
+            for copy in (state / "stacks" / self.project).glob(f"{stack}.json.bak*"):
+                copy.unlink(missing_ok=True)
+
+
+def _folder_url(home: Path) -> str:
+    return f"file://{home / 'state'}"
+
+
+def _project_name(root: Path) -> str:
+    return str(_project_file(root).get("name") or DEFAULT_PROJECT)
+
+
+def _project_file(root: Path) -> Mapping[str, Any]:
+    file = root / "Pulumi.yaml"
+    try:
+        content = YAML(typ="safe").load(file)
+    except FileNotFoundError:
+        return {}
+    except (OSError, YAMLError) as error:
+        raise RefusedError(f"{file} can't be read: {error}") from error
+    return content if isinstance(content, Mapping) else {}
+
+
+def _create_secret(file: Path) -> None:
+    """Two processes that start together end up with one passphrase: the file appears whole, or not at all."""
+    if file.exists():
+        return
+    draft = file.with_name(f"{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as output:
+        output.write(secrets.token_urlsafe(32))
+    try:
+        with suppress(FileExistsError):
+            os.link(draft, file)
+    finally:
+        draft.unlink()

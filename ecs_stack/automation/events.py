@@ -1,0 +1,237 @@
+"""Engine events -> results: what a run changes, how far it is, and what went wrong."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pulumi.automation.events import (
+    DiagnosticEvent,
+    EngineEvent,
+    OpType,
+    StepEventMetadata,
+    StepEventStateMetadata,
+)
+
+from ecs_stack.automation.diffs import blind, property_changes
+from ecs_stack.results import ChangeKind, ChangeSummary, Progress, PropertyChange, ResourceChange
+
+_STACK_TYPE = "pulumi:pulumi:Stack"
+_KINDS = {
+    OpType.CREATE: ChangeKind.CREATE,
+    OpType.IMPORT: ChangeKind.CREATE,
+    OpType.UPDATE: ChangeKind.UPDATE,
+    OpType.DELETE: ChangeKind.DELETE,
+    OpType.DISCARD: ChangeKind.DELETE,
+    OpType.REPLACE: ChangeKind.REPLACE,
+    OpType.CREATE_REPLACEMENT: ChangeKind.REPLACE,
+    OpType.IMPORT_REPLACEMENT: ChangeKind.REPLACE,
+    OpType.DELETE_REPLACED: ChangeKind.REPLACE,
+    OpType.DISCARD_REPLACED: ChangeKind.REPLACE,
+    OpType.REMOVE_PENDING_REPLACE: ChangeKind.REPLACE,
+}
+_DOING = {
+    ChangeKind.CREATE: "creating",
+    ChangeKind.UPDATE: "updating",
+    ChangeKind.REPLACE: "replacing",
+    ChangeKind.DELETE: "deleting",
+}
+_DONE = {
+    ChangeKind.CREATE: "created",
+    ChangeKind.UPDATE: "updated",
+    ChangeKind.REPLACE: "replaced",
+    ChangeKind.DELETE: "deleted",
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One error that the engine reported. ``resource`` is ``type name``, or None for the run itself."""
+
+    resource: str | None
+    message: str
+
+
+@dataclass
+class _Resource:
+    """The steps of one URN, folded into one change."""
+
+    urn: str
+    type: str
+    parent: str | None
+    kind: ChangeKind
+    custom: bool
+    properties: tuple[PropertyChange, ...] = ()
+    finished: bool = False
+    failed: bool = False
+
+
+@dataclass
+class Recorder:
+    """Collects the events of one run. Thread-safe: the engine's events arrive on a thread of the SDK's.
+
+    ``total`` is how many resources the run will look at, if a preview has told.
+    """
+
+    on_progress: Callable[[Progress], None] | None = None
+    total: int | None = None
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    #: The stack's outputs after the run; secrets are blinded. None if the program didn't get that far.
+    outputs: Mapping[str, Any] | None = None
+    outputs_changed: bool = False
+    finished: bool = False
+    _resources: dict[str, _Resource] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _started: float = field(default_factory=time.monotonic)
+
+    def __call__(self, event: EngineEvent) -> None:
+        """Takes one event. Progress without a message only counts: nothing happened to the resource."""
+        with self._lock:
+            message = self._take(event)
+            progress = None if message is None or not self.on_progress else self._progress(message)
+        if progress and self.on_progress:
+            self.on_progress(progress)
+
+    def changes(self, *, planned: bool = False) -> tuple[ResourceChange, ...]:
+        """Every resource of the run but the stack itself. What was begun and not finished is left out, unless
+        ``planned``: a preview finishes nothing."""
+        with self._lock:
+            return tuple(
+                ResourceChange(
+                    urn=r.urn,
+                    type=r.type,
+                    name=_name(r.urn),
+                    kind=r.kind,
+                    parent=r.parent,
+                    properties=r.properties,
+                )
+                for r in self._resources.values()
+                if planned or (r.finished and not r.failed) or r.kind is ChangeKind.SAME
+            )
+
+    @property
+    def touched(self) -> bool:
+        """Whether the run has begun to change anything outside the state: components and providers live in
+        it only."""
+        with self._lock:
+            return any(
+                r.custom and r.kind is not ChangeKind.SAME and not r.type.startswith("pulumi:providers:")
+                for r in self._resources.values()
+            )
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the run began."""
+        return time.monotonic() - self._started
+
+    def _take(self, event: EngineEvent) -> str | None:
+        if event.resource_pre_event:
+            return self._began(event.resource_pre_event.metadata)
+        if event.res_outputs_event:
+            return self._finished(event.res_outputs_event.metadata)
+        if event.res_op_failed_event:
+            return self._failed(event.res_op_failed_event.metadata)
+        if event.diagnostic_event:
+            self._diagnosed(event.diagnostic_event)
+        if event.cancel_event:
+            self.finished = True
+        return None
+
+    def _began(self, step: StepEventMetadata) -> str | None:
+        if step.type == _STACK_TYPE or _is_default_provider(step.urn):
+            return None
+        kind = _KINDS.get(step.op, ChangeKind.SAME)
+        resource = self._resources.get(step.urn)
+        if resource is None:
+            state = step.new or step.old
+            resource = self._resources[step.urn] = _Resource(
+                step.urn, step.type, _parent(state), kind, bool(state and state.custom)
+            )
+        elif ChangeKind.REPLACE in (kind, resource.kind):
+            resource.kind = ChangeKind.REPLACE
+        resource.properties = resource.properties or (
+            property_changes(step) if kind in (ChangeKind.UPDATE, ChangeKind.REPLACE) else ()
+        )
+        # A replacement's last step deletes the old one; "replace" itself only announces the pair.
+        resource.finished = step.op is OpType.REPLACE and resource.finished
+        return f"{_DOING[resource.kind]} {label(step.urn)}" if resource.kind in _DOING else None
+
+    def _finished(self, step: StepEventMetadata) -> str | None:
+        if step.type == _STACK_TYPE:
+            # The engine sends the stack's outputs twice in a preview: without them first.
+            old = (step.old.outputs if step.old else None) or {}
+            self.outputs = (step.new.outputs if step.new else None) or {}
+            self.outputs_changed = old != self.outputs
+            self.outputs = blind(self.outputs)
+            return None
+        resource = self._resources.get(step.urn)
+        if resource is None or resource.finished:
+            return None
+        resource.finished = True
+        if resource.kind in _DONE:
+            return f"{_DONE[resource.kind]} {label(step.urn)}"
+        return ""
+
+    def _failed(self, step: StepEventMetadata) -> str | None:
+        resource = self._resources.get(step.urn)
+        if resource is None:
+            return None
+        resource.failed = resource.finished = True
+        return f"failed {label(step.urn)}"
+
+    def _diagnosed(self, event: DiagnosticEvent) -> None:
+        text = event.message.strip()
+        resource = label(event.urn) if event.urn and _type(event.urn) != _STACK_TYPE else None
+        if event.severity == "error":
+            self.problems.append(Problem(resource, text))
+        elif event.severity == "warning":
+            self.warnings.append(f"{resource}: {text}" if resource else text)
+
+    def _progress(self, message: str) -> Progress:
+        resources = self._resources.values()
+        waiting = tuple(label(r.urn) for r in resources if not r.finished and r.custom and r.kind in _DOING)
+        return Progress(
+            message=message,
+            done=sum(r.finished for r in resources),
+            total=max(self.total, len(resources)) if self.total is not None else None,
+            waiting_for=waiting,
+            elapsed=self.elapsed,
+        )
+
+
+def summarize(changes: tuple[ResourceChange, ...]) -> ChangeSummary:
+    """Counts by kind."""
+    counts = {kind.value: 0 for kind in ChangeKind}
+    for change in changes:
+        counts[change.kind.value] += 1
+    return ChangeSummary(**counts)
+
+
+def label(urn: str) -> str:
+    """``Service dev-api`` for ``urn:pulumi:dev::ecs-stack::...$aws:ecs/service:Service::dev-api``."""
+    return f"{re.split('[:/]', _type(urn))[-1]} {_name(urn)}"
+
+
+def _name(urn: str) -> str:
+    # urn:pulumi:STACK::PROJECT::PARENT$TYPE::NAME, in which only the name may hold "::".
+    return urn.split("::", 3)[-1]
+
+
+def _type(urn: str) -> str:
+    parts = urn.split("::", 3)
+    return parts[2].split("$")[-1] if len(parts) > 2 else urn
+
+
+def _is_default_provider(urn: str) -> bool:
+    """The engine makes one per plugin by itself; nothing of the program's."""
+    return _type(urn).startswith("pulumi:providers:") and _name(urn).startswith("default")
+
+
+def _parent(state: StepEventStateMetadata | None) -> str | None:
+    parent = state.parent if state else None
+    return parent if parent and _type(parent) != _STACK_TYPE else None

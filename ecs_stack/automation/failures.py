@@ -1,0 +1,156 @@
+"""The one place where the SDK's CommandError becomes an error of ours.
+
+The SDK tells failures apart by matching the engine's output; so does this, on texts of pinned engine versions
+(pkg/backend/diy/lock.go, sdk/go/common/workspace/plugins.go, pkg/secrets/passphrase).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pulumi.automation as auto
+
+from ecs_stack.automation.events import Problem, Recorder
+from ecs_stack.errors import (
+    EcsStackError,
+    EngineError,
+    InterruptedRunError,
+    LockedError,
+    UpdateFailedError,
+)
+from ecs_stack.results import ChangeKind
+
+_LOCK = re.compile(
+    r"^\s*file://(?P<file>\S+): created by (?P<user>\S+)@(?P<host>\S+) \(pid (?P<pid>\d+)\) at (?P<at>\S+)",
+    re.M,
+)
+_ANY_LOCK = re.compile(r": created by (?P<who>.+@.+ \(pid \d+\)) at (?P<at>\S+)")
+_MISSING_PLUGIN = re.compile(r"[Nn]o (?:resource )?plugin '?(?:pulumi-resource-)?([\w-]+)'?")
+_PREFIX = re.compile(r"^(?:error:\s*)+")
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A lock file of the folder backend."""
+
+    file: Path
+    user: str
+    host: str
+    pid: int
+    at: datetime
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether its process ran on this machine and is gone: an engine that was killed leaves its lock."""
+        if self.host != socket.gethostname():
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            return False
+        return False
+
+
+def locks(error: auto.CommandError) -> list[Lock]:
+    """The lock files that the engine found in its way."""
+    return [
+        Lock(
+            Path(found["file"]),
+            found["user"],
+            found["host"],
+            int(found["pid"]),
+            datetime.fromisoformat(found["at"]).astimezone(UTC),
+        )
+        for found in _LOCK.finditer(str(error))
+    ]
+
+
+def interruption(environment: str, doing: str, recorder: Recorder) -> InterruptedRunError:
+    """What a run that the user stopped has done."""
+    return InterruptedRunError(
+        f"{doing} {environment} was interrupted: {_done(recorder)}",
+        problems=tuple(_line(p) for p in _causes(recorder.problems)),
+        hint=f"The state knows what was done. Run `ecs-stack {doing} {environment}` again to go on.",
+    )
+
+
+def translate(error: auto.CommandError, *, environment: str, doing: str, recorder: Recorder) -> EcsStackError:
+    """What the failure of a run means to the user. ``doing`` names the verb: "up", "preview" or "destroy"."""
+    text = str(error)
+    if isinstance(error, auto.ConcurrentUpdateError):
+        return _locked(error, environment)
+    if "incorrect passphrase" in text or "passphrase must be set" in text:
+        return EngineError(
+            f"the state of {environment} can't be decrypted: the passphrase is not the right one",
+            hint="Put the right one into .ecs-stack/passphrase, or set PULUMI_CONFIG_PASSPHRASE_FILE.",
+        )
+    causes = _causes(recorder.problems)
+    plugin = _MISSING_PLUGIN.search(text)
+    if plugin and not recorder.touched:
+        name = plugin[1]
+        return EngineError(
+            f"the engine has no {name} plugin",
+            hint=f"Install it: `pulumi plugin install resource {name}`.",
+        )
+    lines = tuple(_line(p) for p in causes) or (_last_error(text),)
+    hint = _hint(doing, environment, recorder)
+    if len(lines) == 1:
+        return UpdateFailedError(f"{doing} {environment} failed: {lines[0]}", hint=hint)
+    message = f"{doing} {environment} failed, {len(lines)} errors"
+    return UpdateFailedError(message, problems=lines, hint=hint)
+
+
+def _locked(error: auto.CommandError, environment: str) -> LockedError:
+    found = _ANY_LOCK.search(str(error))
+    who = f" by {found['who']} since {_clock(found['at'])}" if found else ""
+    return LockedError(
+        f"the state of {environment} is locked{who}: another run is changing it",
+        hint="Wait until that run ends. If it is gone for good, `pulumi cancel` removes its lock.",
+    )
+
+
+def _clock(at: str) -> str:
+    try:
+        return datetime.fromisoformat(at).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except ValueError:
+        return at
+
+
+def _causes(problems: list[Problem]) -> list[Problem]:
+    """Without the engine's own echoes of a failure ("update failed"), if there is anything else."""
+    causes = [p for p in problems if p.message not in ("update failed", "preview failed", "update canceled")]
+    return list(dict.fromkeys(causes))
+
+
+def _line(problem: Problem) -> str:
+    """The provider's words, without a traceback."""
+    text = problem.message.split("Traceback (most recent call last)")[0].strip()
+    text = text.removeprefix("an unhandled error occurred: ")
+    text = " ".join(line.strip() for line in text.splitlines() if line.strip())
+    text = _PREFIX.sub("", text)
+    return f"{problem.resource}: {text}" if problem.resource else text
+
+
+def _last_error(text: str) -> str:
+    errors = [line.strip() for line in text.splitlines() if line.strip().startswith("error:")]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return _PREFIX.sub("", (errors or lines or ["the engine said nothing"])[-1])
+
+
+def _done(recorder: Recorder) -> str:
+    changed = [c for c in recorder.changes() if c.kind is not ChangeKind.SAME]
+    return f"{len(changed)} changes were made" if len(changed) != 1 else "1 change was made"
+
+
+def _hint(doing: str, environment: str, recorder: Recorder) -> str | None:
+    if doing == "preview" or not recorder.touched:
+        return None
+    again = f"Run `ecs-stack {doing} {environment}` again once the cause is gone."
+    return f"{_done(recorder).capitalize()} before that. {again}"

@@ -1,0 +1,255 @@
+"""One stack and its engine runs: preview, up, destroy, outputs. No run more than is needed.
+
+Stacks of one process share nothing and may run at the same time, each in its own thread. Ctrl-C
+(KeyboardInterrupt)
+ends a run after the operations in flight; see ``command``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pulumi.automation as auto
+
+from ecs_stack.automation.backend import Backend
+from ecs_stack.automation.command import EngineCommand
+from ecs_stack.automation.engine import Engine
+from ecs_stack.automation.events import Recorder, summarize
+from ecs_stack.automation.failures import interruption, locks, translate
+from ecs_stack.errors import NotFoundError
+from ecs_stack.results import ChangeSummary, Preview, Progress, ResourceChange
+
+OnProgress = Callable[[Progress], None]
+Program = Callable[[], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Update:
+    """What an engine run changed. ``outputs`` are the stack's; secrets are blinded. ``duration`` is in
+    seconds."""
+
+    changes: tuple[ResourceChange, ...]
+    summary: ChangeSummary
+    outputs: Mapping[str, Any]
+    duration: float
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackSummary:
+    """A stack as the backend lists it. ``resources`` leaves the stack's own root resource out."""
+
+    name: str
+    resources: int
+    updated_at: datetime | None
+
+
+class Stack:
+    """A stack of a backend; it need not exist yet.
+
+    ``environment`` is the whole process environment for the engine (credentials, endpoints, plugins).
+    """
+
+    def __init__(
+        self, backend: Backend, name: str, *, engine: Engine, environment: Mapping[str, str]
+    ) -> None:
+        self.name = name
+        self._backend = backend
+        self._engine = engine
+        self._environment = environment
+
+    def exists(self) -> bool:
+        """Whether there is such a stack."""
+        known = self._backend.has(self.name)
+        if known is not None:
+            return known
+        try:
+            self._open(self._backend).read_outputs()
+        except auto.StackNotFoundError:
+            return False
+        return True
+
+    def preview(self, program: Program, *, on_progress: OnProgress | None = None) -> Preview:
+        """What an up would change. Touches nothing: a stack that doesn't exist is previewed on a throwaway
+        state."""
+        if self.exists():
+            return self._preview(self._backend, program, on_progress)
+        with self._backend.throwaway() as backend:
+            return self._preview(backend, program, on_progress)
+
+    def up(
+        self, program: Program, *, on_progress: OnProgress | None = None, total: int | None = None
+    ) -> Update:
+        """Makes what the program describes, in a new stack if there is none. ``total`` is for progress."""
+        recorder = Recorder(on_progress, total)
+        created = not self.exists()
+        try:
+            with self._translated("up", program, recorder) as stack:
+                if created:
+                    stack.workspace.create_stack(self.name)
+                _unless_stale(lambda: stack.up(on_event=recorder, show_secrets=False))
+        except Exception:
+            if created and not recorder.touched:
+                self._remove(self._open(self._backend))
+            raise
+        return _update(recorder)
+
+    def preview_destroy(self, *, on_progress: OnProgress | None = None) -> Preview:
+        """What a destroy would delete. Raises NotFoundError without a stack."""
+        self._require()
+        recorder = Recorder(on_progress)
+        with self._translated("destroy", None, recorder) as stack:
+            stack.preview_destroy(on_event=recorder)
+        return _planned(self.name, recorder)
+
+    def destroy(self, *, on_progress: OnProgress | None = None, total: int | None = None) -> Update:
+        """Deletes every resource, then the stack and all that is kept of it. Raises NotFoundError without
+        one."""
+        self._require()
+        recorder = Recorder(on_progress, total)
+        with self._translated("destroy", None, recorder) as stack:
+            _unless_stale(lambda: stack.destroy(on_event=recorder, show_secrets=False))
+            self._remove(stack)
+        return _update(recorder)
+
+    def outputs(self) -> Mapping[str, Any]:
+        """The stack's outputs; secrets are blinded. Raises NotFoundError without a stack."""
+        self._require()
+        with self._translated("outputs", None, Recorder()) as stack:
+            return stack.read_outputs()
+
+    def _preview(self, backend: Backend, program: Program, on_progress: OnProgress | None) -> Preview:
+        recorder = Recorder(on_progress)
+        with self._translated("preview", program, recorder, backend) as stack:
+            if backend is not self._backend:
+                stack.workspace.create_stack(self.name)
+            stack.preview(on_event=recorder)
+        return _planned(self.name, recorder)
+
+    def _require(self) -> None:
+        if not self.exists():
+            raise NotFoundError(
+                f"there is no stack for {self.name}: it was never applied, or it was destroyed",
+                hint=f"`ecs-stack up {self.name}` makes it.",
+            )
+
+    def _remove(self, stack: _Stack) -> None:
+        stack.workspace.remove_stack(self.name, force=True)
+        self._backend.forget(self.name)
+
+    def _open(self, backend: Backend, program: Program | None = None) -> _Stack:
+        backend.prepare()
+        command = EngineCommand(self._engine, backend.environment(self._environment))
+        return _Stack(self.name, command, str(backend.work_dir(self.name)), program)
+
+    @contextmanager
+    def _translated(
+        self, doing: str, program: Program | None, recorder: Recorder, backend: Backend | None = None
+    ) -> Iterator[_Stack]:
+        """An open stack; failures of its runs come out as errors of ours, and those of the program as
+        themselves."""
+        guard = _Guard(program) if program else None
+        stack = self._open(backend or self._backend, guard)
+        try:
+            yield stack
+        except auto.CommandError as error:
+            if stack.command.interrupted.is_set():
+                raise interruption(self.name, doing, recorder) from error
+            if guard and guard.error:
+                raise guard.error from None
+            raise translate(error, environment=self.name, doing=doing, recorder=recorder) from error
+        if stack.command.interrupted.is_set():
+            raise interruption(self.name, doing, recorder)
+
+
+class _Stack(auto.Stack):
+    """The SDK's stack without the engine runs around each operation: nothing is selected first, and outputs
+    and
+    summary, which the SDK fetches with three more runs, come with the events."""
+
+    def __init__(self, name: str, command: EngineCommand, work_dir: str, program: Program | None) -> None:
+        self.name = name
+        self.command = command
+        self.workspace = auto.LocalWorkspace(work_dir, program=program, pulumi_command=command)
+
+    def outputs(self) -> auto.OutputMap:
+        return {}
+
+    def info(self, show_secrets: bool = True) -> auto.UpdateSummary:  # noqa: ARG002 (the SDK's signature)
+        return auto.UpdateSummary("", datetime.now(UTC), "", {}, {}, "")
+
+    def read_outputs(self) -> dict[str, Any]:
+        """The outputs with secrets blinded, in one run where the SDK needs two."""
+        run = ["stack", "output", "--json", "--stack", self.name]
+        outputs: dict[str, Any] = json.loads(self.command.run(run, self.workspace.work_dir, {}).stdout)
+        return outputs
+
+
+class _Guard:
+    """Calls the program and keeps what it raised: the engine only hands back a text."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self.error: Exception | None = None
+
+    def __call__(self) -> None:
+        try:
+            self._program()
+        except Exception as error:
+            self.error = error
+            raise
+
+
+def stacks(backend: Backend, *, engine: Engine, environment: Mapping[str, str]) -> tuple[StackSummary, ...]:
+    """Every stack of the project."""
+    with backend.throwaway() as folder:
+        command = EngineCommand(engine, backend.environment(environment))
+        found = command.run(["stack", "ls", "--json"], str(folder.work_dir("list")), {}).stdout
+    return tuple(
+        StackSummary(
+            name=item["name"],
+            resources=max(int(item.get("resourceCount") or 0) - 1, 0),
+            updated_at=datetime.fromisoformat(item["lastUpdate"]) if item.get("lastUpdate") else None,
+        )
+        for item in json.loads(found)
+    )
+
+
+def _unless_stale(run: Callable[[], object]) -> None:
+    """Runs, and once more without the locks of engines that were killed on this machine."""
+    try:
+        run()
+    except auto.ConcurrentUpdateError as error:
+        held = locks(error)
+        if not held or not all(lock.is_stale for lock in held):
+            raise
+        for lock in held:
+            lock.file.unlink(missing_ok=True)
+        run()
+
+
+def _planned(environment: str, recorder: Recorder) -> Preview:
+    changes = recorder.changes(planned=True)
+    return Preview(
+        environment=environment,
+        changes=changes,
+        summary=summarize(changes),
+        outputs_changed=recorder.outputs_changed,
+        duration=recorder.elapsed,
+    )
+
+
+def _update(recorder: Recorder) -> Update:
+    changes = recorder.changes()
+    return Update(
+        changes=changes,
+        summary=summarize(changes),
+        outputs=recorder.outputs or {},
+        duration=recorder.elapsed,
+        warnings=tuple(recorder.warnings),
+    )
