@@ -1,0 +1,52 @@
+"""CIDR blocks: what a VPC takes, and whether its subnets fit.
+
+The arithmetic follows awsx.ec2.Vpc's ``Auto`` strategy: the block is halved until there is a part for each
+zone, and each zone's part is halved into a public and a private subnet.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+
+#: https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html
+LARGEST_VPC, SMALLEST_VPC = 16, 28
+#: A load balancer's subnet has to be /27 or larger.
+#: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-load-balancers.html
+SMALLEST_SUBNET = 27
+
+
+def subnet_prefix(vpc_prefix: int, zones: int) -> int:
+    """The prefix length of each subnet: one public and one private in each of ``zones`` zones."""
+    return vpc_prefix + math.ceil(math.log2(zones)) + 1
+
+
+def cidr_problem(cidr: str) -> str | None:
+    """What is wrong with an IPv4 block as text, and what would be right; None if nothing is."""
+    try:
+        block = ipaddress.IPv4Network(cidr, strict=False)
+    except ValueError:
+        return f"'{cidr}' isn't an IPv4 CIDR block. Write one like 10.20.0.0/16."
+    if "/" not in cidr:
+        return f"'{cidr}' has no prefix length. For this one address: {cidr}/32."
+    if str(block) != cidr:
+        return f"'{cidr}' is an address inside a block. The block is {block}."
+    return None
+
+
+def vpc_cidr_problem(cidr: str, zones: int) -> str | None:
+    """What is wrong with a VPC's block for that many zones; None if nothing is."""
+    problem = cidr_problem(cidr)
+    if problem:
+        return problem
+    prefix = ipaddress.IPv4Network(cidr).prefixlen
+    smallest = SMALLEST_SUBNET - subnet_prefix(0, zones)
+    if prefix < LARGEST_VPC:
+        return f"{cidr} is larger than a VPC can be. Write a /{LARGEST_VPC} to /{smallest}."
+    if subnet_prefix(prefix, zones) > SMALLEST_SUBNET:
+        return (
+            f"{cidr} is too small: {2 * zones} subnets (public and private in {zones} zones) would be "
+            f"/{subnet_prefix(prefix, zones)}, and a load balancer needs /{SMALLEST_SUBNET}. "
+            f"Write a /{LARGEST_VPC} to /{smallest}."
+        )
+    return None

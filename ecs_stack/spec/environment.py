@@ -1,0 +1,172 @@
+"""An environment: the whole of what ``envs/NAME.yaml`` describes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, Strict, model_validator
+
+from ecs_stack.rules import endpoints, images, logs, names, routes, secrets, subnets, tags
+from ecs_stack.spec.base import Model, Path, refuse, rule
+from ecs_stack.spec.service import Service
+
+_REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d")
+_ACCOUNT = re.compile(r"\d{12}")
+
+
+def _region_problem(region: str) -> str | None:
+    if _REGION.fullmatch(region):
+        return None
+    return f"must be an AWS region, such as eu-west-1, not '{region}'"
+
+
+def _account_problem(account: str) -> str | None:
+    return None if _ACCOUNT.fullmatch(account) else f"must be the account's 12 digits, not '{account}'"
+
+
+def _twice(field: str, items: Sequence[str]) -> list[tuple[Path, str]]:
+    text = "'{}' is here twice"
+    return [((field, i), text.format(item)) for i, item in enumerate(items) if item in items[:i]]
+
+
+# Named outside the models: inside, a field hides the module of the same name.
+Endpoint = Annotated[str, rule(endpoints.problem), Field(json_schema_extra={"enum": [*endpoints.NAMES]})]
+Endpoints = Annotated[tuple[Endpoint, ...], Strict(False)]
+TagKey = Annotated[str, rule(tags.key_problem)]
+TagValue = Annotated[str, rule(tags.value_problem)]
+_MAX_TAGS = tags.MAX_TAGS
+ServiceName = Annotated[str, rule(names.service_problem)]
+
+
+class Network(Model):
+    """A VPC with a public and a private subnet in each zone. Tasks run in the private ones."""
+
+    cidr: str = "10.0.0.0/16"
+    """The VPC's IPv4 block."""
+    zones: Annotated[int, Field(ge=2, le=6)] = 2
+    """Availability zones; a load balancer needs two."""
+    nat: Literal["none", "single", "per-zone"] = "single"
+    """NAT gateways, the tasks' way out; one per zone survives the failure of a zone."""
+    endpoints: Endpoints = ()
+    """AWS services that are reached inside the VPC, by short names: s3, ecr, logs, ..."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        broken = _twice("endpoints", self.endpoints)
+        if problem := subnets.vpc_cidr_problem(self.cidr, self.zones):
+            broken.append((("cidr",), problem))
+        refuse(self, broken)
+        return self
+
+
+class Capacity(Model):
+    """Weights of the capacity providers: of 5 tasks, fargate 1 and fargate_spot 4 puts 4 on spot.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CapacityProviderStrategyItem.html
+    """
+
+    fargate: Annotated[int, Field(ge=0, le=1000)] = 1
+    """The weight of on-demand capacity."""
+    fargate_spot: Annotated[int, Field(ge=0, le=1000)] = 0
+    """The weight of spare capacity, up to 70 % cheaper; its tasks can be stopped with two minutes' notice."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.fargate + self.fargate_spot == 0:
+            refuse(self, [((), "needs a weight above 0: fargate, fargate_spot, or both")])
+        return self
+
+
+class Cluster(Model):
+    """The ECS cluster; its name is the environment's."""
+
+    capacity: Capacity = Capacity()
+    """Where tasks are placed."""
+    container_insights: Literal["disabled", "enabled", "enhanced"] = "disabled"
+    """CloudWatch's metrics of tasks and containers; they are charged for."""
+
+
+class LoadBalancer(Model):
+    """The load balancer in front of all services that have a route; there is none if no service has."""
+
+    allow_from: Annotated[
+        tuple[Annotated[str, rule(subnets.cidr_problem)], ...], Strict(False), Field(min_length=1)
+    ] = ("0.0.0.0/0",)
+    """The IPv4 blocks that may connect."""
+    idle_timeout: Annotated[int, Field(ge=1, le=4000)] = 60
+    """Seconds without data after which a connection is closed."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        refuse(self, _twice("allow_from", self.allow_from))
+        return self
+
+
+class Monitoring(Model):
+    """What is kept of what happens."""
+
+    log_retention_days: Annotated[
+        int, rule(logs.retention_problem), Field(json_schema_extra={"enum": [*logs.RETENTION_DAYS]})
+    ] = 30
+    """Days that CloudWatch Logs keeps the containers' output."""
+
+
+class EnvironmentFile(Model):
+    """The fields of ``envs/NAME.yaml``."""
+
+    target: Literal["aws", "local"]
+    """Where the environment runs: aws (an account) or local (this machine)."""
+    region: Annotated[str, rule(_region_problem)]
+    """The AWS region, such as eu-west-1."""
+    account: Annotated[str, rule(_account_problem)] | None = None
+    """The AWS account's 12 digits; any other account is refused."""
+    tags: Annotated[Mapping[TagKey, TagValue], Field(max_length=_MAX_TAGS)] = {}
+    """Tags of every AWS resource, beside the project's and the environment's."""
+    network: Network = Network()
+    """The VPC."""
+    cluster: Cluster = Cluster()
+    """The ECS cluster."""
+    load_balancer: LoadBalancer = LoadBalancer()
+    """The load balancer."""
+    services: Mapping[ServiceName, Service] = {}
+    """The services, by name."""
+    monitoring: Monitoring = Monitoring()
+    """Logs."""
+
+    @property
+    def routes(self) -> dict[str, routes.Route]:
+        """The routes of the services behind the load balancer, by service."""
+        return {name: service.route.listener_rule for name, service in self.services.items() if service.route}
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        refuse(self, [*self._routes(), *self._ways_out()])
+        return self
+
+    def _routes(self) -> Iterator[tuple[Path, str]]:
+        for (first, one), (second, other) in combinations(self.routes.items(), 2):
+            if problem := routes.collision(one, other):
+                yield ("services", second, "route"), f"the route of '{first}' {problem}"
+
+    def _ways_out(self) -> Iterator[tuple[Path, str]]:
+        """Without NAT, a task on AWS starts only if all it needs has an endpoint."""
+        if self.target != "aws" or self.network.nat != "none":
+            return
+        referred = {secrets.service_of(r) for s in self.services.values() for r in s.secrets.values()}
+        if self.services and (lacking := endpoints.missing_without_nat(self.network.endpoints, referred)):
+            text = f"without NAT, tasks only start with these in endpoints, too: {', '.join(lacking)}"
+            yield ("network",), text
+        for name, service in self.services.items():
+            if images.ecr_repository(service.image) is None:
+                text = "without NAT an image can only come from ECR: push it there, or write nat: single"
+                yield ("services", name, "image"), text
+
+
+class Environment(EnvironmentFile):
+    """An environment: its name and what its file says."""
+
+    name: str
+    """The name: the file's, the stack's and the cluster's."""
