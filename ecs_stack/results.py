@@ -33,10 +33,7 @@ class PropertyChange:
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceChange:
-    """One resource of a plan or of an update; the stack itself is none.
-
-    ``parent`` is the parent's URN, None at the top.
-    """
+    """One resource of a plan or of an update. ``parent`` is the parent's URN, None for the stack itself."""
 
     urn: str
     type: str
@@ -84,13 +81,17 @@ class RolloutState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Rollout:
-    """The revision of a service that was asked for, beside the one that runs."""
+    """The revision of a service that was asked for, beside the one that runs.
+
+    ``reason`` says in words why they differ; ``last_lines`` are the last log lines of a task that failed.
+    """
 
     service: str
     state: RolloutState
     requested_revision: str
     running_revision: str
     reason: str | None = None
+    last_lines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,9 +165,15 @@ class DeploymentStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceStatus:
-    """A service as it runs now. ``healthy`` counts targets that the load balancer finds healthy."""
+    """A service as it runs now.
+
+    ``status`` is ECS's: ACTIVE, DRAINING, INACTIVE, or MISSING for one that was deleted behind our back.
+    ``healthy``
+    counts targets that the load balancer finds healthy, None without a load balancer.
+    """
 
     name: str
+    status: str
     desired: int
     running: int
     pending: int

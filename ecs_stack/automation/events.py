@@ -98,8 +98,8 @@ class Recorder:
             self.on_progress(progress)
 
     def changes(self, *, planned: bool = False) -> tuple[ResourceChange, ...]:
-        """Every resource of the run but the stack itself. What was begun and not finished is left out, unless
-        ``planned``: a preview finishes nothing."""
+        """Every resource of the run. What was begun and not finished is left out, unless ``planned``: a
+        preview finishes nothing."""
         with self._lock:
             return tuple(
                 ResourceChange(
@@ -143,7 +143,7 @@ class Recorder:
         return None
 
     def _began(self, step: StepEventMetadata) -> str | None:
-        if step.type == _STACK_TYPE or _is_default_provider(step.urn):
+        if _is_default_provider(step.urn):
             return None
         kind = _KINDS.get(step.op, ChangeKind.SAME)
         resource = self._resources.get(step.urn)
@@ -159,7 +159,11 @@ class Recorder:
         )
         # A replacement's last step deletes the old one; "replace" itself only announces the pair.
         resource.finished = step.op is OpType.REPLACE and resource.finished
-        return f"{_DOING[resource.kind]} {label(step.urn)}" if resource.kind in _DOING else None
+        return (
+            f"{_DOING[resource.kind]} {label(step.urn)}"
+            if resource.custom and resource.kind in _DOING
+            else None
+        )
 
     def _finished(self, step: StepEventMetadata) -> str | None:
         if step.type == _STACK_TYPE:
@@ -168,14 +172,13 @@ class Recorder:
             self.outputs = (step.new.outputs if step.new else None) or {}
             self.outputs_changed = old != self.outputs
             self.outputs = blind(self.outputs)
-            return None
         resource = self._resources.get(step.urn)
         if resource is None or resource.finished:
             return None
         resource.finished = True
-        if resource.kind in _DONE:
-            return f"{_DONE[resource.kind]} {label(step.urn)}"
-        return ""
+        return (
+            f"{_DONE[resource.kind]} {label(step.urn)}" if resource.custom and resource.kind in _DONE else ""
+        )
 
     def _failed(self, step: StepEventMetadata) -> str | None:
         resource = self._resources.get(step.urn)
@@ -202,6 +205,13 @@ class Recorder:
             waiting_for=waiting,
             elapsed=self.elapsed,
         )
+
+
+def _message(words: Mapping[ChangeKind, str], resource: _Resource) -> str:
+    """Components live in the state only: nothing to tell."""
+    return (
+        f"{words[resource.kind]} {label(resource.urn)}" if resource.custom and resource.kind in words else ""
+    )
 
 
 def summarize(changes: tuple[ResourceChange, ...]) -> ChangeSummary:
@@ -233,5 +243,4 @@ def _is_default_provider(urn: str) -> bool:
 
 
 def _parent(state: StepEventStateMetadata | None) -> str | None:
-    parent = state.parent if state else None
-    return parent if parent and _type(parent) != _STACK_TYPE else None
+    return (state.parent or None) if state else None

@@ -42,7 +42,8 @@ class Update:
 
 @dataclass(frozen=True, kw_only=True)
 class StackSummary:
-    """A stack as the backend lists it. ``resources`` leaves the stack's own root resource out."""
+    """A stack as the backend lists it. ``resources`` counts the stack's own root resource, as the engine
+    does."""
 
     name: str
     resources: int
@@ -213,7 +214,7 @@ def stacks(backend: Backend, *, engine: Engine, environment: Mapping[str, str]) 
     return tuple(
         StackSummary(
             name=item["name"],
-            resources=max(int(item.get("resourceCount") or 0) - 1, 0),
+            resources=int(item.get("resourceCount") or 0),
             updated_at=datetime.fromisoformat(item["lastUpdate"]) if item.get("lastUpdate") else None,
         )
         for item in json.loads(found)
