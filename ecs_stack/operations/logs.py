@@ -82,9 +82,7 @@ def _tail(logs: Any, service: ServiceOutputs, stream: str, lines: int) -> list[L
 def _read(logs: Any, services: Sequence[ServiceOutputs], start: int) -> list[tuple[str, LogLine]]:
     found: list[tuple[str, LogLine]] = []
     for service in services:
-        pages = logs.get_paginator("filter_log_events").paginate(
-            logGroupName=service.log_group, startTime=start
-        )
+        paginator = logs.get_paginator("filter_log_events")
         try:
             for page in paginator.paginate(logGroupName=service.log_group, startTime=start):
                 for event in page["events"]:
