@@ -73,16 +73,20 @@ class LocalCloudError(EcsStackError):
     """The local cloud didn't start, or died."""
 
 
-class RolledBackError(EcsStackError):
-    """A deployment didn't reach the revision that was asked for: ECS put the old one back.
+class DeploymentFailedError(EcsStackError):
+    """A service doesn't run the revision that was asked for.
 
     ``receipt`` is the ``results.UpReceipt`` of the run, which did change what it says.
     """
-
-    exit_code = 4
 
     def __init__(
         self, message: str, *, problems: tuple[str, ...] = (), hint: str | None = None, receipt: Any = None
     ) -> None:
         super().__init__(message, problems=problems, hint=hint)
         self.receipt = receipt
+
+
+class RolledBackError(DeploymentFailedError):
+    """A deployment didn't reach the revision that was asked for: ECS put the old one back."""
+
+    exit_code = 4

@@ -17,13 +17,45 @@ from ecs_stack.results import LogLine
 POLL = 1.0
 #: Lines can arrive after younger ones of another stream; so far back each look goes, in milliseconds.
 OVERLAP = 10_000
+#: How many lines are shown where nobody says.
+DEFAULT_TAIL = 100
 #: How many line ids are remembered to drop the lines that two looks both see.
 REMEMBERED = 20_000
-#: Log streams, the last written first, that ``tail`` reads: more tasks than a service usually keeps running.
+#: Log streams, the last written first, that ``last`` reads: more tasks than a service usually keeps running.
 STREAMS = 50
 
 
-def tail(logs: Any, services: Sequence[ServiceOutputs], lines: int) -> list[LogLine]:
+def read(
+    logs: Any,
+    services: Sequence[ServiceOutputs],
+    *,
+    since: datetime | None,
+    tail: int | None,
+    follow: bool,
+    until: Callable[[], bool],
+) -> Iterator[LogLine]:
+    """The last ``tail`` lines (by default 100, or with ``since`` all from then on); ``follow`` goes on from
+    there."""
+    if since is not None and tail is None:
+        start = since
+        if not follow:
+            yield from lines_since(logs, services, since)
+            return
+    else:
+        known = [
+            line
+            for line in last(logs, services, DEFAULT_TAIL if tail is None else tail)
+            if since is None or line.at >= since
+        ]
+        if not follow:
+            yield from known
+            return
+        # The same lines once more, by their ids: so none is lost or told twice between the two ways to read.
+        start = known[0].at if known else datetime.now(UTC)
+    yield from follow_from(logs, services, start, until=until)
+
+
+def last(logs: Any, services: Sequence[ServiceOutputs], lines: int) -> list[LogLine]:
     """The last ``lines`` lines of the services' tasks together, the oldest first."""
     found: list[LogLine] = []
     for service in services:
@@ -41,12 +73,12 @@ def last_lines(logs: Any, service: ServiceOutputs, task: str, lines: int) -> lis
     return sorted(found, key=_order)[-lines:]
 
 
-def since(logs: Any, services: Sequence[ServiceOutputs], start: datetime) -> list[LogLine]:
+def lines_since(logs: Any, services: Sequence[ServiceOutputs], start: datetime) -> list[LogLine]:
     """Every line from ``start`` on, the oldest first."""
     return [line for _id, line in _read(logs, services, _milliseconds(start))]
 
 
-def follow(
+def follow_from(
     logs: Any,
     services: Sequence[ServiceOutputs],
     start: datetime,

@@ -1,0 +1,374 @@
+"""The public face: load an environment, preview, up, destroy, status, logs, outputs. Composes what is below.
+
+Library code: it prints nothing, ends nothing, keeps no global state, and may be called from several
+threads. Every
+method returns a result of ``ecs_stack.results`` or raises an error of ``ecs_stack.errors``.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ecs_stack import program as programs
+from ecs_stack import spec, targets
+from ecs_stack.automation import engine as engines
+from ecs_stack.automation.backend import Backend
+from ecs_stack.automation.stacks import Stack, StackSummary, stacks
+from ecs_stack.errors import (
+    DeploymentFailedError,
+    EcsStackError,
+    InterruptedRunError,
+    NotFoundError,
+    RefusedError,
+    RolledBackError,
+    SpecError,
+)
+from ecs_stack.operations import logs, rollout
+from ecs_stack.operations.status import service_statuses
+from ecs_stack.outputs import EXPORT, ServiceOutputs, StackOutputs
+from ecs_stack.results import (
+    ChangeKind,
+    DestroyReceipt,
+    EnvironmentStatus,
+    EnvironmentSummary,
+    LogLine,
+    Preview,
+    Progress,
+    Rollout,
+    RolloutState,
+    UpReceipt,
+)
+from ecs_stack.targets import Target
+
+OnProgress = Callable[[Progress], None]
+
+_SERVICE_TYPE = "aws:ecs/service:Service"
+
+
+class Environment:
+    """One environment of the project in ``root``: the file ``envs/NAME.yaml``, a stack, or both.
+
+    Made by ``load``. A stack belongs to the target it was made on; with another target everything is refused.
+    """
+
+    def __init__(self, root: Path, name: str, described: spec.Environment | SpecError) -> None:
+        self.root = root
+        self.name = name
+        self._described = described
+
+    @classmethod
+    def load(cls, root: Path, name: str, *, target: str | None = None) -> Environment:
+        """The environment called ``name``; ``target`` (``aws`` or ``local``) overrides the file's.
+
+        Raises SpecError if the file is missing or wrong, unless there is a stack: then what needs only the
+        stack
+        (status, logs, outputs, destroy) goes on working, and preview and up raise it.
+        """
+        root = root.resolve()
+        try:
+            described = spec.load(root, name)
+            return cls(root, name, described.model_copy(update={"target": target}) if target else described)
+        except SpecError as error:
+            if not any(backend.has(name) for backend in _backends(root, None)):
+                raise
+            return cls(root, name, error)
+
+    @property
+    def spec(self) -> spec.Environment:
+        """What the file says. Raises SpecError if it is missing or wrong."""
+        if isinstance(self._described, SpecError):
+            raise self._described
+        return self._described
+
+    def check(self) -> None:
+        """Refuses what can't work: the wrong account, no Docker engine, an image that doesn't exist.
+
+        ``up`` does this first. Raises DockerError or RefusedError.
+        """
+        images = [service.image for service in self.spec.services.values()]
+        self._declared_target().check(account=self.spec.account, images=images)
+
+    def preview(self, *, on_progress: OnProgress | None = None) -> Preview:
+        """What an up would change; touches nothing."""
+        engine, target = _engine(on_progress), self._declared_target()
+        self._applied(engine, target)
+        with target.open() as session:
+            return self._stack(engine, session.environment).preview(self._program(), on_progress=on_progress)
+
+    def up(self, *, on_progress: OnProgress | None = None, plan: Preview | None = None) -> UpReceipt:
+        """Makes what the file says, and waits until each service runs the revision that was asked for.
+
+        ``plan`` is a preview made just before; without one, this makes it. Raises RolledBackError or
+        DeploymentFailedError, with the receipt, if a service doesn't reach its revision.
+        """
+        started = time.monotonic()
+        self.check()
+        engine, target = _engine(on_progress), self._declared_target()
+        outputs = self._applied(engine, target)
+        with target.open() as session:
+            stack = self._stack(engine, session.environment)
+            plan = plan or stack.preview(self._program(), on_progress=on_progress)
+            ecs = session.client("ecs")
+            changes, summary, before = plan.changes, plan.summary, {}
+            if outputs:
+                before = rollout.deployments(outputs, ecs=ecs)
+            if outputs is None or plan.summary.pending or plan.outputs_changed:
+                if outputs:
+                    rollout.settle(outputs, _changing(plan, outputs), ecs=ecs, on_progress=on_progress)
+                update = stack.up(self._program(), on_progress=on_progress, total=len(plan.changes))
+                changes, summary, outputs = update.changes, update.summary, _outputs(update.outputs)
+            if outputs is None:
+                raise EcsStackError(f"the stack of {self.name} has no output {EXPORT}")
+            rollouts = self._wait(outputs, ecs, session.client("logs"), before, on_progress)
+            urls = target.urls(outputs)
+        receipt = UpReceipt(
+            environment=self.name,
+            changes=changes,
+            summary=summary,
+            rollouts=rollouts,
+            urls=urls,
+            duration=time.monotonic() - started,
+        )
+        _raise_unless_reached(receipt)
+        return receipt
+
+    def preview_destroy(self, *, on_progress: OnProgress | None = None) -> Preview:
+        """What a destroy would delete. Raises NotFoundError without a stack."""
+        engine = _engine(on_progress)
+        found = self._find(engine)
+        with found.target.open() as session:
+            stack = Stack(found.backend, self.name, engine=engine, environment=session.environment)
+            return stack.preview_destroy(on_progress=on_progress)
+
+    def destroy(
+        self, *, on_progress: OnProgress | None = None, plan: Preview | None = None
+    ) -> DestroyReceipt:
+        """Deletes everything and the stack. ``plan`` is for progress. Raises NotFoundError without a
+        stack."""
+        started = time.monotonic()
+        engine = _engine(on_progress)
+        found = self._find(engine)
+        with found.target.open() as session:
+            stack = Stack(found.backend, self.name, engine=engine, environment=session.environment)
+            update = stack.destroy(on_progress=on_progress, total=len(plan.changes) if plan else None)
+        return DestroyReceipt(
+            environment=self.name,
+            changes=update.changes,
+            summary=update.summary,
+            duration=time.monotonic() - started,
+        )
+
+    def outputs(self) -> StackOutputs:
+        """What the stack exports. Raises NotFoundError without a stack, or after an up that didn't finish."""
+        return self._find(_engine(None)).need_outputs(self.name)
+
+    def status(self) -> EnvironmentStatus:
+        """How the services run now."""
+        found = self._find(_engine(None))
+        outputs, client = found.need_outputs(self.name), found.target.connect()
+        return EnvironmentStatus(
+            environment=self.name,
+            target=found.target.name,
+            cluster=outputs.cluster_name,
+            services=service_statuses(
+                outputs, ecs=client("ecs"), elbv2=client("elbv2"), urls=found.target.urls(outputs)
+            ),
+        )
+
+    def logs(
+        self,
+        services: Sequence[str] = (),
+        *,
+        since: datetime | None = None,
+        tail: int | None = None,
+        follow: bool = False,
+        until: Callable[[], bool] = lambda: False,
+    ) -> Iterator[LogLine]:
+        """The services' output (all of them by default), the oldest line first.
+
+        Either the last ``tail`` lines, or those from ``since`` on (an aware datetime); then, with
+        ``follow``, new
+        ones until ``until`` says so. Raises NotFoundError for a service that isn't there.
+        """
+        found = self._find(_engine(None))
+        outputs = found.need_outputs(self.name)
+        chosen = [_service(outputs, name) for name in services] or list(outputs.services.values())
+        return logs.read(
+            found.target.connect()("logs"), chosen, since=since, tail=tail, follow=follow, until=until
+        )
+
+    def _program(self) -> Callable[[], None]:
+        return programs.program(self.spec, Backend.local(self.root).project)
+
+    def _declared_target(self) -> Target:
+        return targets.make(self.spec.target, self.root, self.spec.region)
+
+    def _stack(self, engine: engines.Engine, environment: Any) -> Stack:
+        (backend,) = _backends(self.root, self.spec.target)
+        return Stack(backend, self.name, engine=engine, environment=environment)
+
+    def _applied(self, engine: engines.Engine, target: Target) -> StackOutputs | None:
+        """The outputs of the stack as it is now; None before the first up. Refuses a stack of another
+        target."""
+        stack = self._stack(engine, os.environ)
+        outputs = _outputs(stack.outputs()) if stack.exists() else None
+        if outputs:
+            self._refuse_other(targets.of_stack(outputs, self.root), target.name)
+        return outputs
+
+    def _find(self, engine: engines.Engine) -> _Found:
+        """The stack, and the target it lives on: its outputs tell, or the file where it has none yet."""
+        described = None if isinstance(self._described, SpecError) else self._described
+        for backend in _backends(self.root, described.target if described else None):
+            stack = Stack(backend, self.name, engine=engine, environment=os.environ)
+            if not stack.exists():
+                continue
+            outputs = _outputs(stack.outputs())
+            if outputs is None:
+                return _Found(backend, self._declared_target(), None)
+            target = targets.of_stack(outputs, self.root)
+            if described:
+                self._refuse_other(target, described.target)
+            return _Found(backend, target, outputs)
+        raise NotFoundError(
+            f"there is no stack for {self.name}: it was never applied, or it was destroyed",
+            hint=f"`ecs-stack up {self.name}` makes it.",
+        )
+
+    def _refuse_other(self, actual: Target, wanted: str) -> None:
+        if actual.name != wanted:
+            raise RefusedError(
+                f"{self.name} was made on the target {actual.name}, not on {wanted}",
+                hint=f"Destroy it there first: `ecs-stack destroy {self.name} --target {actual.name}`.",
+            )
+
+    def _wait(
+        self,
+        outputs: StackOutputs,
+        ecs: Any,
+        cloudwatch_logs: Any,
+        before: dict[str, str],
+        on_progress: OnProgress | None,
+    ) -> tuple[Rollout, ...]:
+        try:
+            return rollout.wait(
+                outputs, ecs=ecs, cloudwatch_logs=cloudwatch_logs, before=before, on_progress=on_progress
+            )
+        except KeyboardInterrupt as error:
+            raise InterruptedRunError(
+                f"up {self.name} was interrupted while the services were deployed: every change is made, "
+                "and ECS goes on deploying",
+                hint=f"`ecs-stack status {self.name}` says how far it is.",
+            ) from error
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A stack that exists. ``outputs`` is None after an up that failed before the end."""
+
+    backend: Backend
+    target: Target
+    outputs: StackOutputs | None
+
+    def need_outputs(self, name: str) -> StackOutputs:
+        if self.outputs is None:
+            raise NotFoundError(
+                f"the last up of {name} didn't finish, so there is nothing to look at yet",
+                hint=f"Run `ecs-stack up {name}` again, or `ecs-stack destroy {name}`.",
+            )
+        return self.outputs
+
+
+def list_environments(root: Path) -> tuple[EnvironmentSummary, ...]:
+    """Every environment file and every stack of the project, by name."""
+    root = root.resolve()
+    declared: dict[str, str | None] = dict.fromkeys(spec.names(root))
+    for name in declared:
+        try:
+            declared[name] = spec.load(root, name).target
+        except SpecError:
+            continue  # `preview` says what is wrong with it
+    found: dict[str, StackSummary] = {}
+    for backend in _backends(root, None):
+        if not backend.is_empty():
+            listed = stacks(backend, engine=_engine(None), environment=os.environ)
+            found = {**{stack.name: stack for stack in listed}, **found}
+    return tuple(
+        EnvironmentSummary(
+            name=name,
+            target=declared.get(name),
+            resources=found[name].resources if name in found else None,
+            updated_at=found[name].updated_at if name in found else None,
+        )
+        for name in sorted({*declared, *found})
+    )
+
+
+def _backends(root: Path, target: str | None) -> list[Backend]:
+    """Where a stack of the target is kept. The local target's never leave the project's folder."""
+    local, configured = Backend.local(root), Backend.configured(root, os.environ)
+    if target is None:
+        return [local] if configured == local else [local, configured]
+    return [local if target == targets.LocalTarget.name else configured]
+
+
+def _engine(on_progress: OnProgress | None) -> engines.Engine:
+    def say(line: str) -> None:
+        if on_progress:
+            on_progress(Progress(message=line))
+
+    return engines.ensure(say)
+
+
+def _outputs(exported: Any) -> StackOutputs | None:
+    if EXPORT not in exported:
+        return None
+    try:
+        return StackOutputs.from_dict(exported[EXPORT])
+    except (ValueError, TypeError, KeyError) as error:
+        raise RefusedError(
+            f"the stack's outputs can't be read: {error}",
+            hint="Use the version of ecs-stack that wrote them.",
+        ) from error
+
+
+def _service(outputs: StackOutputs, name: str) -> ServiceOutputs:
+    if name not in outputs.services:
+        known = ", ".join(sorted(outputs.services)) or "none"
+        raise NotFoundError(f"{outputs.environment} has no service {name}", hint=f"There are: {known}.")
+    return outputs.services[name]
+
+
+def _changing(plan: Preview, outputs: StackOutputs) -> set[str]:
+    """The services whose ECS service the plan updates; names of resources may be cut, so in doubt all."""
+    changes = {c.name for c in plan.changes if c.type == _SERVICE_TYPE and c.kind is not ChangeKind.SAME}
+    known = {f"{outputs.environment}-{name}": name for name in outputs.services}
+    return {known[name] for name in changes} if changes <= known.keys() else set(outputs.services)
+
+
+def _raise_unless_reached(receipt: UpReceipt) -> None:
+    missed = [r for r in receipt.rollouts if r.state in (RolloutState.ROLLED_BACK, RolloutState.FAILED)]
+    if not missed:
+        return
+    lines = tuple(line for rollout_ in missed for line in _missed(rollout_))
+    name = receipt.environment
+    hint = f"Correct it and run `ecs-stack up {name}` again; `ecs-stack logs {name}` has the tasks' output."
+    names = ", ".join(r.service for r in missed)
+    if any(r.state is RolloutState.ROLLED_BACK for r in missed):
+        message = f"ECS rolled back {names}: the revision that was asked for doesn't run"
+        raise RolledBackError(message, problems=lines, hint=hint, receipt=receipt)
+    message = f"the deployment of {names} failed"
+    raise DeploymentFailedError(message, problems=lines, hint=hint, receipt=receipt)
+
+
+def _missed(missed: Rollout) -> list[str]:
+    runs = f"{missed.running_revision} runs" if missed.running_revision else "nothing runs"
+    what = "was rolled back" if missed.state is RolloutState.ROLLED_BACK else "failed"
+    first = f"{missed.service}: {missed.requested_revision} {what}, {runs}. Reason: {missed.reason}"
+    return [first, *(f"{missed.service} said: {line}" for line in missed.last_lines)]

@@ -1,0 +1,234 @@
+"""Where an environment runs: what has to hold before anything is touched, and how AWS is reached.
+
+Nothing here changes the process's environment: the engine gets its own, and clients are made with what they
+need.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ecs_stack.errors import DockerError, RefusedError
+from ecs_stack.outputs import ServiceOutputs, StackOutputs
+
+LOCAL_ACCOUNT = "000000000000"
+
+ClientFactory = Callable[[str], Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """An open target. ``environment`` is the whole process environment for the engine; ``client`` makes a
+    boto3
+    client of a service."""
+
+    environment: Mapping[str, str]
+    client: ClientFactory
+
+
+class Target(ABC):
+    """One place where environments run."""
+
+    name: str
+
+    def __init__(self, root: Path, region: str) -> None:
+        self.root = root
+        self.region = region
+
+    @abstractmethod
+    def check(self, *, account: str | None, images: Collection[str]) -> None:
+        """Refuses what can't work, before anything is touched: the wrong account, an image that doesn't
+        exist."""
+
+    @abstractmethod
+    @contextmanager
+    def open(self) -> Iterator[Session]:
+        """What engine runs need; started if it doesn't run yet."""
+
+    @abstractmethod
+    def connect(self) -> ClientFactory:
+        """boto3 clients for an environment that runs. Starts nothing; raises RefusedError if nothing
+        answers."""
+
+    @abstractmethod
+    def urls(self, outputs: StackOutputs) -> dict[str, str]:
+        """Where each service with a route answers, by service."""
+
+
+class LocalTarget(Target):
+    """This machine: the local cloud, and the stand-in providers in this process."""
+
+    name = "local"
+
+    def check(self, *, account: str | None, images: Collection[str]) -> None:  # noqa: ARG002 (there is one account)
+        from ecs_stack.local.docker import find_docker_host, image_exists
+
+        if find_docker_host() is None:
+            asked = os.environ.get("DOCKER_HOST")
+            where = f"at {asked} (DOCKER_HOST)" if asked else "on this machine"
+            raise DockerError(
+                f"no Docker engine answers {where}, and the local target runs containers",
+                hint="Start Docker, or set DOCKER_HOST to where it listens.",
+            )
+        missing = [image for image in sorted(set(images)) if not image_exists(image)]
+        if missing:
+            raise DockerError(
+                f"Docker has no image {', '.join(missing)}, and no registry that it reaches has it",
+                hint="Build or pull it, or correct `image` in the environment file.",
+            )
+
+    @contextmanager
+    def open(self) -> Iterator[Session]:
+        from ecs_stack.local import cloud, providers
+
+        found = cloud.start(self.root)
+        with providers.serve(found.endpoint) as ports:
+            yield Session(
+                environment={
+                    **_without_aws(os.environ),
+                    **found.environment(),
+                    "PULUMI_DEBUG_PROVIDERS": ",".join(f"{name}:{port}" for name, port in ports.items()),
+                    "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+                },
+                client=self._clients(found.endpoint),
+            )
+
+    def connect(self) -> ClientFactory:
+        return self._clients(self._cloud().endpoint)
+
+    def urls(self, outputs: StackOutputs) -> dict[str, str]:
+        if outputs.load_balancer is None:
+            return {}
+        listener = self._cloud().listeners().get(outputs.load_balancer.listener_arn)
+        if listener is None:
+            return {}
+        return {
+            name: _url(service, "localhost", listener.port)
+            for name, service in outputs.services.items()
+            if service.path is not None
+        }
+
+    def _cloud(self) -> Any:
+        from ecs_stack.local import cloud
+
+        found = cloud.running(self.root)
+        if found is None:
+            raise RefusedError(
+                "the local cloud isn't running",
+                hint="`ecs-stack local start` brings it back, tasks included.",
+            )
+        return found
+
+    def _clients(self, endpoint: str) -> ClientFactory:
+        import boto3
+        import botocore.config
+        import botocore.session
+
+        # The user's profiles and settings are for the user's account: an AWS_PROFILE must not matter here.
+        core = botocore.session.Session(
+            session_vars={
+                "profile": (None, None, None, None),
+                "config_file": (None, None, os.devnull, None),
+                "credentials_file": (None, None, os.devnull, None),
+            }
+        )
+        session = boto3.Session(
+            aws_access_key_id="local",
+            aws_secret_access_key="local",  # noqa: S106 (the local cloud takes any)
+            region_name=self.region,
+            botocore_session=core,
+        )
+        config = botocore.config.Config(inject_host_prefix=False, proxies={})
+
+        def client(service: str) -> Any:
+            return session.client(service, endpoint_url=endpoint, config=config)
+
+        return client
+
+
+class AwsTarget(Target):
+    """A real account, with the credentials of the process and the real plugins."""
+
+    name = "aws"
+
+    def check(self, *, account: str | None, images: Collection[str]) -> None:  # noqa: ARG002 (ECS pulls them)
+        actual = self._account()
+        if account is not None and actual != account:
+            raise RefusedError(
+                f"these credentials are for account {actual}, the environment is for {account}",
+                hint="Use credentials of the environment's account: set AWS_PROFILE, or sign in again.",
+            )
+
+    @contextmanager
+    def open(self) -> Iterator[Session]:
+        yield Session(environment=dict(os.environ), client=self.connect())
+
+    def connect(self) -> ClientFactory:
+        import boto3
+
+        session = boto3.Session(region_name=self.region)
+
+        def client(service: str) -> Any:
+            return session.client(service)
+
+        return client
+
+    def urls(self, outputs: StackOutputs) -> dict[str, str]:
+        balancer = outputs.load_balancer
+        if balancer is None:
+            return {}
+        return {
+            name: _url(service, balancer.dns_name, balancer.listener_port)
+            for name, service in outputs.services.items()
+            if service.path is not None
+        }
+
+    def _account(self) -> str:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            return str(self.connect()("sts").get_caller_identity()["Account"])
+        except (BotoCoreError, ClientError) as error:
+            raise RefusedError(
+                f"AWS doesn't know who you are: {error}",
+                hint="Set AWS_PROFILE or other credentials (`aws sts get-caller-identity` has to work).",
+            ) from error
+
+
+def make(name: str, root: Path, region: str) -> Target:
+    """The target called ``local`` or ``aws``."""
+    return {target.name: target for target in (LocalTarget, AwsTarget)}[name](root, region)
+
+
+def of_stack(outputs: StackOutputs, root: Path) -> Target:
+    """The target that a stack lives on: the local cloud's account is no account of AWS's."""
+    account = outputs.cluster_arn.split(":")[4]
+    return make(LocalTarget.name if account == LOCAL_ACCOUNT else AwsTarget.name, root, outputs.region)
+
+
+def _url(service: ServiceOutputs, host: str, port: int) -> str:
+    """A host of the route that resolves by itself or belongs to the domain is used, the balancer's
+    otherwise."""
+    named = service.host
+    if (
+        named
+        and "*" not in named
+        and "?" not in named
+        and (host != "localhost" or named.endswith(".localhost"))
+    ):
+        host = named
+    path = (service.path or "/").split("*")[0].split("?")[0]
+    where = host if port == 80 else f"{host}:{port}"
+    return f"http://{where}{path}"
+
+
+def _without_aws(environment: Mapping[str, str]) -> dict[str, str]:
+    """Settings of the user's account (profiles, regions, endpoints of services) must not reach the local
+    cloud."""
+    return {name: value for name, value in environment.items() if not name.startswith("AWS_")}
