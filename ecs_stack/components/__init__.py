@@ -1,0 +1,36 @@
+"""Pulumi components for Amazon ECS, each usable alone in any Pulumi program.
+
+>>> network = Network("shop", NetworkArgs(region="eu-west-1", zones=2))
+>>> cluster = Cluster("shop", ClusterArgs(cluster_name="shop"))
+"""
+
+from __future__ import annotations
+
+from ecs_stack.components.autoscaling import Autoscaling, AutoscalingArgs
+from ecs_stack.components.cluster import Cluster, ClusterArgs
+from ecs_stack.components.ingress import HealthCheckArgs, Ingress, IngressArgs
+from ecs_stack.components.load_balancer import LoadBalancer, LoadBalancerArgs
+from ecs_stack.components.network import Network, NetworkArgs
+from ecs_stack.components.service import ScalingArgs, Service, ServiceArgs
+from ecs_stack.components.service_roles import ServiceRoles, ServiceRolesArgs
+from ecs_stack.components.task import ContainerArgs
+
+__all__ = [
+    "Autoscaling",
+    "AutoscalingArgs",
+    "Cluster",
+    "ClusterArgs",
+    "ContainerArgs",
+    "HealthCheckArgs",
+    "Ingress",
+    "IngressArgs",
+    "LoadBalancer",
+    "LoadBalancerArgs",
+    "Network",
+    "NetworkArgs",
+    "ScalingArgs",
+    "Service",
+    "ServiceArgs",
+    "ServiceRoles",
+    "ServiceRolesArgs",
+]

@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-privatelink-supp
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from ecs_stack.rules import arns
 
@@ -31,6 +31,17 @@ def service_name(region: str, service: str) -> str:
     """An endpoint service's full name: ``com.amazonaws.eu-west-1.ecr.api``."""
     prefix = "cn.com" if arns.partition(region) == "aws-cn" and service.startswith("ecr.") else "com"
     return f"{prefix}.amazonaws.{region}.{service}"
+
+
+def services(short_names: Iterable[str]) -> list[tuple[str, str]]:
+    """The endpoints behind short names: ``Gateway`` or ``Interface``, and the service (``ecr.api``)."""
+    found: list[tuple[str, str]] = []
+    for name in short_names:
+        if name in GATEWAY:
+            found.append(("Gateway", name))
+        else:
+            found += [("Interface", service) for service in INTERFACE[name]]
+    return found
 
 
 def problem(name: str) -> str | None:

@@ -1,7 +1,7 @@
 """CIDR blocks: what a VPC takes, and whether its subnets fit.
 
-The arithmetic follows awsx.ec2.Vpc's ``Auto`` strategy: the block is halved until there is a part for each
-zone, and each zone's part is halved into a public and a private subnet.
+The arithmetic is that of awsx.ec2.Vpc's ``Auto`` strategy: the block is halved until there is a part for each
+zone; one half of that is the private subnet, a half of the other the public one.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ import ipaddress
 import math
 
 #: https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html
-LARGEST_VPC, SMALLEST_VPC = 16, 28
+LARGEST_VPC = 16
 #: A load balancer's subnet has to be /27 or larger.
 #: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-load-balancers.html
 SMALLEST_SUBNET = 27
 
 
-def subnet_prefix(vpc_prefix: int, zones: int) -> int:
-    """The prefix length of each subnet: one public and one private in each of ``zones`` zones."""
-    return vpc_prefix + math.ceil(math.log2(zones)) + 1
+def public_prefix(vpc_prefix: int, zones: int) -> int:
+    """The prefix length of the public subnets, which are the smaller ones."""
+    return vpc_prefix + math.ceil(math.log2(zones)) + 2
 
 
 def cidr_problem(cidr: str) -> str | None:
@@ -40,13 +40,13 @@ def vpc_cidr_problem(cidr: str, zones: int) -> str | None:
     if problem:
         return problem
     prefix = ipaddress.IPv4Network(cidr).prefixlen
-    smallest = SMALLEST_SUBNET - subnet_prefix(0, zones)
+    smallest = SMALLEST_SUBNET - public_prefix(0, zones)
     if prefix < LARGEST_VPC:
         return f"{cidr} is larger than a VPC can be. Write a /{LARGEST_VPC} to /{smallest}."
-    if subnet_prefix(prefix, zones) > SMALLEST_SUBNET:
+    if public_prefix(prefix, zones) > SMALLEST_SUBNET:
         return (
-            f"{cidr} is too small: {2 * zones} subnets (public and private in {zones} zones) would be "
-            f"/{subnet_prefix(prefix, zones)}, and a load balancer needs /{SMALLEST_SUBNET}. "
+            f"{cidr} is too small: the public subnets of {zones} zones would be "
+            f"/{public_prefix(prefix, zones)}, and a load balancer needs /{SMALLEST_SUBNET}. "
             f"Write a /{LARGEST_VPC} to /{smallest}."
         )
     return None

@@ -1,0 +1,102 @@
+"""The load balancer that all services of an environment share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import ec2, lb, vpc
+
+from ecs_stack.rules import names
+
+HTTP_PORT = 80
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadBalancerArgs:
+    """``allow_from`` are IPv4 blocks; ``idle_timeout`` is in seconds."""
+
+    vpc_id: pulumi.Input[str]
+    subnet_ids: pulumi.Input[Sequence[pulumi.Input[str]]]
+    """Public subnets, in at least two zones."""
+    allow_from: Sequence[str] = ("0.0.0.0/0",)
+    idle_timeout: int = 60
+    tags: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None
+
+
+class LoadBalancer(pulumi.ComponentResource):
+    """An internet-facing Application Load Balancer whose listener answers 404 until a service adds its rule.
+
+    Its security group lets nothing out: a service opens the way to its own tasks.
+    """
+
+    arn: pulumi.Output[str]
+    dns_name: pulumi.Output[str]
+    listener_arn: pulumi.Output[str]
+    listener_port: int
+    security_group_id: pulumi.Output[str]
+
+    def __init__(self, name: str, args: LoadBalancerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("ecs-stack:index:LoadBalancer", name, {}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        group = ec2.SecurityGroup(
+            names.auto(f"{name}-lb", names.SECURITY_GROUP),
+            vpc_id=args.vpc_id,
+            description="Load balancer",
+            tags=args.tags,
+            opts=child,
+        )
+        for cidr in args.allow_from:
+            vpc.SecurityGroupIngressRule(
+                f"{name}-lb-from-{cidr.replace('/', '-')}",
+                security_group_id=group.id,
+                cidr_ipv4=cidr,
+                ip_protocol="tcp",
+                from_port=HTTP_PORT,
+                to_port=HTTP_PORT,
+                description="HTTP",
+                tags=args.tags,
+                opts=child,
+            )
+        balancer = lb.LoadBalancer(
+            names.auto(name, names.LOAD_BALANCER),
+            load_balancer_type="application",
+            internal=False,
+            subnets=args.subnet_ids,
+            security_groups=[group.id],
+            idle_timeout=args.idle_timeout,
+            # Headers with invalid names are a way to smuggle requests past a proxy.
+            drop_invalid_header_fields=True,
+            tags=args.tags,
+            opts=child,
+        )
+        listener = lb.Listener(
+            name,
+            load_balancer_arn=balancer.arn,
+            port=HTTP_PORT,
+            protocol="HTTP",
+            default_actions=[
+                lb.ListenerDefaultActionArgs(
+                    type="fixed-response",
+                    fixed_response=lb.ListenerDefaultActionFixedResponseArgs(
+                        content_type="text/plain", message_body="Not found", status_code="404"
+                    ),
+                )
+            ],
+            tags=args.tags,
+            opts=child,
+        )
+        self.arn = balancer.arn
+        self.dns_name = balancer.dns_name
+        self.listener_arn = listener.arn
+        self.listener_port = HTTP_PORT
+        self.security_group_id = group.id
+        self.register_outputs(
+            {
+                "arn": self.arn,
+                "dns_name": self.dns_name,
+                "listener_arn": self.listener_arn,
+                "security_group_id": self.security_group_id,
+            }
+        )

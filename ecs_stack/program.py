@@ -1,0 +1,221 @@
+"""From an environment to its resources and outputs: the only place where components meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from ecs_stack.components import (
+    Cluster,
+    ClusterArgs,
+    ContainerArgs,
+    HealthCheckArgs,
+    IngressArgs,
+    LoadBalancer,
+    LoadBalancerArgs,
+    Network,
+    NetworkArgs,
+    ScalingArgs,
+    Service,
+    ServiceArgs,
+)
+from ecs_stack.outputs import EXPORT, LoadBalancerOutputs, ServiceOutputs, StackOutputs
+from ecs_stack.rules import names, routes
+from ecs_stack.rules.tags import resource_tags
+from ecs_stack.spec import Environment
+from ecs_stack.spec import Service as ServiceSpec
+
+
+def program(environment: Environment, project: str) -> Callable[[], None]:
+    """``build`` without arguments, as the Automation API takes a program."""
+    return lambda: build(environment, project)
+
+
+def build(environment: Environment, project: str) -> None:
+    """Declare an environment's resources, and export ``ecs_stack`` (see ``outputs``).
+
+    Runs inside a Pulumi program. Where AWS is, and with which credentials, comes from the process's
+    environment.
+    """
+    tags = resource_tags(project, environment.name, environment.tags)
+    provider = aws.Provider(
+        "aws",
+        region=environment.region,
+        # The local cloud has an account of its own.
+        allowed_account_ids=_accounts(environment),
+    )
+    opts = pulumi.ResourceOptions(providers=[provider])
+    network = Network(
+        environment.name,
+        NetworkArgs(
+            region=environment.region,
+            cidr=environment.network.cidr,
+            zones=environment.network.zones,
+            nat=environment.network.nat,
+            endpoints=environment.network.endpoints,
+            tags=tags,
+        ),
+        opts,
+    )
+    cluster = Cluster(
+        environment.name,
+        ClusterArgs(
+            cluster_name=environment.name,
+            fargate=environment.cluster.capacity.fargate,
+            fargate_spot=environment.cluster.capacity.fargate_spot,
+            container_insights=environment.cluster.container_insights,
+            tags=tags,
+        ),
+        opts,
+    )
+    balancer = _load_balancer(environment, network, tags, opts) if environment.routes else None
+    priorities = routes.priorities(environment.routes)
+    services = {
+        name: Service(
+            f"{environment.name}-{name}",
+            _service_args(
+                environment,
+                name,
+                network=network,
+                cluster=cluster,
+                ingress=_ingress(service, balancer, priorities.get(name)),
+                tags=tags,
+            ),
+            opts,
+        )
+        for name, service in environment.services.items()
+    }
+    pulumi.export(EXPORT, _outputs(environment, network, cluster, balancer, services))
+
+
+def _accounts(environment: Environment) -> list[pulumi.Input[str]] | None:
+    return [environment.account] if environment.account and environment.target == "aws" else None
+
+
+def _load_balancer(
+    environment: Environment, network: Network, tags: Mapping[str, str], opts: pulumi.ResourceOptions
+) -> LoadBalancer:
+    return LoadBalancer(
+        environment.name,
+        LoadBalancerArgs(
+            vpc_id=network.vpc_id,
+            subnet_ids=network.public_subnet_ids,
+            allow_from=environment.load_balancer.allow_from,
+            idle_timeout=environment.load_balancer.idle_timeout,
+            tags=tags,
+        ),
+        opts,
+    )
+
+
+def _ingress(service: ServiceSpec, balancer: LoadBalancer | None, priority: int | None) -> IngressArgs | None:
+    if service.route is None or balancer is None or priority is None:
+        return None
+    return IngressArgs(
+        listener_arn=balancer.listener_arn,
+        load_balancer_security_group_id=balancer.security_group_id,
+        priority=priority,
+        path=service.route.path,
+        host=service.route.host,
+        health=HealthCheckArgs(**service.health.model_dump()),
+        deregistration_delay=service.deregistration_delay,
+    )
+
+
+def _service_args(
+    environment: Environment,
+    name: str,
+    *,
+    network: Network,
+    cluster: Cluster,
+    ingress: IngressArgs | None,
+    tags: Mapping[str, str],
+) -> ServiceArgs:
+    service = environment.services[name]
+    return ServiceArgs(
+        service_name=name,
+        family=names.cut(f"{environment.name}-{name}", names.TASK_FAMILY),
+        log_group=names.log_group(environment.name, name),
+        cluster_name=cluster.name,
+        cluster_arn=cluster.arn,
+        capacity=cluster.capacity,
+        vpc_id=network.vpc_id,
+        subnet_ids=network.private_subnet_ids,
+        container=ContainerArgs(
+            image=service.image,
+            cpu=service.cpu,
+            memory=service.memory,
+            port=service.port,
+            architecture=service.architecture,
+            command=service.command,
+            entrypoint=service.entrypoint,
+            user=service.user,
+            read_only_root=service.read_only_root,
+            environment=service.environment,
+            secrets=service.secrets,
+            stop_timeout=service.stop_timeout,
+        ),
+        ingress=ingress,
+        count=service.initial_count,
+        scaling=ScalingArgs(**service.scale.model_dump()) if service.scale else None,
+        minimum_percent=service.deploy.minimum_percent,
+        maximum_percent=service.deploy.maximum_percent,
+        permissions=[permission.model_dump() for permission in service.permissions],
+        log_retention_days=environment.monitoring.log_retention_days,
+        tags=tags,
+    )
+
+
+def _outputs(
+    environment: Environment,
+    network: Network,
+    cluster: Cluster,
+    balancer: LoadBalancer | None,
+    services: Mapping[str, Service],
+) -> pulumi.Output[dict[str, Any]]:
+    def collect(known: Mapping[str, Any]) -> dict[str, Any]:
+        return StackOutputs(
+            environment=environment.name,
+            region=environment.region,
+            vpc_id=known["vpc_id"],
+            cluster_name=known["cluster_name"],
+            cluster_arn=known["cluster_arn"],
+            load_balancer=LoadBalancerOutputs(**known["balancer"]) if known["balancer"] else None,
+            services={name: ServiceOutputs(**values) for name, values in known["services"].items()},
+        ).to_dict()
+
+    return pulumi.Output.all(
+        vpc_id=network.vpc_id,
+        cluster_name=cluster.name,
+        cluster_arn=cluster.arn,
+        balancer={
+            "arn": balancer.arn,
+            "dns_name": balancer.dns_name,
+            "listener_arn": balancer.listener_arn,
+            "listener_port": balancer.listener_port,
+        }
+        if balancer
+        else None,
+        services={
+            name: _service_outputs(name, environment.services[name], service)
+            for name, service in services.items()
+        },
+    ).apply(collect)
+
+
+def _service_outputs(name: str, spec: ServiceSpec, service: Service) -> dict[str, Any]:
+    return {
+        "name": name,
+        "service_name": service.name,
+        "service_arn": service.arn,
+        "task_definition_arn": service.task_definition_arn,
+        "container_name": service.container_name,
+        "image": service.image,
+        "log_group": service.log_group,
+        "target_group_arn": service.target_group_arn,
+        "host": spec.route.host if spec.route else None,
+        "path": spec.route.path if spec.route else None,
+    }
