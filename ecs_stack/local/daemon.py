@@ -12,6 +12,7 @@ import importlib.metadata
 import logging
 import os
 import platform
+import signal
 import socket
 import threading
 import time
@@ -21,11 +22,17 @@ from typing import Any
 
 import uvicorn
 
+import ecs_stack.local.ecs
 from ecs_stack.errors import LocalCloudError
 from ecs_stack.local.addresses import AddressBook
+from ecs_stack.local.caddy import Caddy
+from ecs_stack.local.controllers.load_balancer import LoadBalancers
+from ecs_stack.local.controllers.load_balancer.api import resolvable_names
 from ecs_stack.local.docker import connect
+from ecs_stack.local.ecs.runner import DockerTaskRunner
 from ecs_stack.local.gateway import Gateway
 from ecs_stack.local.gateway_clients import Clients
+from ecs_stack.local.gateway_guards import REWRITES, guards
 from ecs_stack.local.gateway_ministack import MiniStack
 from ecs_stack.local.gateway_moto import Moto
 from ecs_stack.local.persistence import read_json, write_json
@@ -72,7 +79,35 @@ class Daemon:
         self.gateway = Gateway(moto=Moto(paths.state), ministack=MiniStack())
         self.clients = Clients(f"http://127.0.0.1:{port}")
         self.addresses = AddressBook()
-        self.gateway.private.update({"health": self._health, "status": self._status})
+        self.caddy = Caddy(paths.base)
+        self.load_balancers = LoadBalancers(
+            state_dir=paths.state,
+            clients=self.clients,
+            addresses=self.addresses,
+            caddy=self.caddy,
+            root=paths.root,
+        )
+        self.docker = connect(docker_host) if docker_host else None
+        if docker_host and self.docker is None:
+            log.warning("no Docker engine answers at %s: tasks are recorded, not run", docker_host)
+        self.runner = self._make_runner()
+        self.ecs: Any = None
+        if hasattr(ecs_stack.local.ecs, "EcsService"):
+            self.ecs = ecs_stack.local.ecs.EcsService(
+                state_dir=paths.state / "ecs",
+                account=ACCOUNT,
+                clients=self.clients,
+                runner=self.runner,
+                addresses=self.addresses,
+            )
+        self.gateway.ecs = self.ecs
+        self.gateway.guards.update({**self.load_balancers.api.guards(), **guards(self.clients)})
+        self.gateway.rewrites.update(REWRITES)
+        self.gateway.polish["elasticloadbalancing"] = resolvable_names
+        self.gateway.listeners.append(self.load_balancers.notice)
+        self.gateway.private.update(
+            {"health": self._health, "status": self._status, "listeners": self._listeners}
+        )
 
     async def serve(self, server: socket.socket) -> None:
         """Answer until SIGTERM or SIGINT."""
@@ -101,23 +136,51 @@ class Daemon:
             await self.gateway.ministack.stop()
             self.gateway.moto.close()
 
+    def _make_runner(self) -> DockerTaskRunner | None:
+        if self.docker is None:
+            return None
+        return DockerTaskRunner(
+            docker=self.docker, root=self.paths.root, clients=self.clients, endpoint_for_containers=None
+        )
+
     def _start_controllers(self) -> None:
+        try:
+            self.load_balancers.start()
+            if self.ecs is not None:
+                self.ecs.start()
+        except Exception:
+            # Whoever waits for the start reads the log: a cloud that can't run is no cloud.
+            log.exception("the local cloud can't start")
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
         self._ready.set()
 
     def _stop_controllers(self) -> None:
-        pass
+        if self.ecs is not None:
+            self.ecs.stop()
+        if self.runner is not None:
+            self.runner.close()
+        self.load_balancers.stop()
 
     def _health(self) -> tuple[int, Any]:
         ready = self._ready.is_set()
         return (200 if ready else 503), {"ready": ready, "pid": os.getpid(), "root": str(self.paths.root)}
+
+    def _listeners(self) -> tuple[int, Any]:
+        return 200, self.load_balancers.listeners()
 
     def _status(self) -> tuple[int, Any]:
         versions = {"python": platform.python_version()}
         for name in VERSIONS:
             with contextlib.suppress(importlib.metadata.PackageNotFoundError):
                 versions[name] = importlib.metadata.version(name)
+        ports = [found["port"] for found in self.load_balancers.listeners().values()]
+        processes = [{"name": "gateway", "pid": os.getpid(), "addresses": [f"127.0.0.1:{self.port}"]}]
+        if self.caddy.pid is not None:
+            addresses = [f"127.0.0.1:{port}" for port in sorted(ports)]
+            processes.append({"name": "caddy", "pid": self.caddy.pid, "addresses": addresses})
         return 200, {
-            "pid": os.getpid(),
+            "processes": processes,
             "port": self.port,
             "started_at": self.started_at,
             "docker": self.docker_host,
@@ -148,8 +211,8 @@ def main() -> None:
         os.environ.update(emulator_environment(paths, port))
         # For whoever looks for the process; written before it answers.
         write_json(paths.cloud, {"pid": os.getpid(), "port": port, "docker_host": options.docker_host})
-        if options.docker_host and connect(options.docker_host) is None:
-            log.warning("no Docker engine answers at %s", options.docker_host)
+        # Caddy's socket has a relative name (see ``caddy``).
+        os.chdir(paths.base)
         daemon = Daemon(paths, port, options.docker_host)
         asyncio.run(daemon.serve(server))
 

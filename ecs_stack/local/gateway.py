@@ -7,7 +7,6 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any, Protocol
 
 from ecs_stack.local import routes
@@ -137,13 +136,6 @@ class Gateway:
             return _json(404, {"message": f"no such path; there are {', '.join(sorted(self.private))}"})
         status, value = await asyncio.get_running_loop().run_in_executor(self._workers, answer)
         return _json(status, value)
-
-
-def with_parameter(request: Request, name: str, value: str) -> Request:
-    """The request with one more query-protocol parameter."""
-    from urllib.parse import urlencode
-
-    return replace(request, body=request.body + b"&" + urlencode({name: value}).encode())
 
 
 def _json(status: int, value: Any) -> Response:

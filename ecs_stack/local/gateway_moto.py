@@ -1,8 +1,8 @@
 """moto in process: EC2, ELBv2, Application Auto Scaling and others (see ``routes``).
 
-moto keeps everything in memory. Its identifiers come from one generator that can be seeded and its times from
-a few functions, so its state is the journal of the requests that changed it: each is seeded by its number, and
-executing them again, each at the time it had, gives the same state and the same identifiers.
+moto keeps everything in memory. Its identifiers come from one generator that can be seeded and its times
+from a few functions, so its state is the journal of the requests that changed it: each is seeded by its
+number, and executing them again, each at the time it had, gives the same state and the same identifiers.
 """
 
 from __future__ import annotations

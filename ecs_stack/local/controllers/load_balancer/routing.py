@@ -1,0 +1,353 @@
+"""ELBv2's listeners and rules as a configuration of Caddy's HTTP server: pure, data in and data out.
+
+https://docs.aws.amazon.com/elasticloadbalancing/latest/application/listener-rules.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ecs_stack.local.controllers.load_balancer.model import Group, Listener, Rule, forwards
+
+#: Nanoseconds, Caddy's unit of time in JSON.
+SECOND = 1_000_000_000
+#: An ALB waits 10 s for a target's TCP handshake (troubleshooting guide, HTTP 504).
+CONNECT_TIMEOUT = 10
+#: A request whose target refuses the connection goes to another one: that many times, for that many seconds.
+#: An ALB has many nodes and stops using such a target within seconds; here it costs no request.
+RETRIES, RETRY_SECONDS = 3, 2
+#: Seconds that such a target is left alone.
+FAILED_TARGET_PAUSE = 2
+
+_STATUS_TEXT = {502: "Bad Gateway", 503: "Service Temporarily Unavailable", 504: "Gateway Time-out"}
+_ALGORITHMS = {"round_robin": "round_robin", "least_outstanding_requests": "least_conn"}
+
+Json = dict[str, Any]
+#: Dial addresses of each target group that may get requests; a group that has targets, none of which has an
+#: address, has an empty list; one without targets isn't in it.
+Upstreams = Mapping[str, Sequence[str]]
+
+
+def configuration(
+    listeners: Sequence[Listener],
+    groups: Mapping[str, Group],
+    upstreams: Upstreams,
+    draining: Sequence[str],
+    ports: Mapping[str, int],
+    trace_epoch: int,
+) -> Json:
+    """Caddy's ``apps``. ``ports`` are the listeners' ports on 127.0.0.1 by ARN; one without isn't served.
+
+    ``draining`` are addresses that get no new request but whose requests in flight are counted.
+    ``trace_epoch`` (Unix seconds) is the time in new trace ids.
+    """
+    servers = {}
+    local_ports = {(each.balancer, each.port): ports[each.arn] for each in listeners if each.arn in ports}
+    for listener in listeners:
+        if listener.arn not in ports:
+            continue
+        servers[str(ports[listener.arn])] = _server(
+            listener,
+            ports[listener.arn],
+            [
+                *_request_headers(listener, trace_epoch),
+                *_keep_counting(draining),
+                *(
+                    {
+                        **_match(rule),
+                        "terminal": True,
+                        "handle": [_action(rule, listener, groups, upstreams, local_ports)],
+                    }
+                    for rule in listener.rules
+                ),
+            ],
+        )
+    return {"http": {"servers": servers}} if servers else {}
+
+
+def _server(listener: Listener, port: int, routes: list[Json]) -> Json:
+    # ALB's own timeouts of the front are its idle timeout.
+    idle = int(listener.idle_timeout * SECOND)
+    return {
+        "listen": [f"127.0.0.1:{port}"],
+        "protocols": ["h1"],
+        "automatic_https": {"disable": True},
+        "read_header_timeout": idle,
+        "idle_timeout": idle,
+        # An ALB appends to the X-Forwarded-For that it gets, whoever sent it.
+        "trusted_proxies": {"source": "static", "ranges": ["0.0.0.0/0", "::/0"]},
+        "routes": routes,
+        "errors": {
+            "routes": [
+                {
+                    "match": [{"expression": "{http.error.status_code} == 504"}],
+                    "terminal": True,
+                    "handle": [_own_error(504)],
+                },
+                # Every other failure to get an answer from a target. 503 is for groups without targets,
+                # which Caddy never tries.
+                {"handle": [_own_error(502)]},
+            ]
+        },
+    }
+
+
+def _request_headers(listener: Listener, trace_epoch: int) -> list[Json]:
+    root = f"1-{trace_epoch:08x}-"
+    # 24 hexadecimal digits of this request's own UUID, which Caddy has with dashes.
+    digits = {"search_regexp": r"^(.*=1-[0-9a-f]{8}-)([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-"
+              r"([0-9a-f]{4})[0-9a-f]{8}(.*)$", "replace": "$1$2$3$4$5$6$7"}  # fmt: skip
+    uuid = "{http.request.uuid}"
+    name = "X-Amzn-Trace-Id"
+    return [
+        {
+            "handle": [
+                {
+                    "handler": "headers",
+                    "response": {
+                        # A configuration that changes closes idle connections, which a client may be about to
+                        # use: without any, no request is lost to that race.
+                        "set": {"Connection": ["close"]},
+                        "delete": ["Server"],
+                    },
+                    "request": {
+                        "set": {"X-Forwarded-Proto": [listener.protocol.lower()]},
+                    },
+                }
+            ]
+        },
+        {
+            "group": "trace",
+            "match": [{"header": {name: ["*"]}}],
+            "handle": [
+                {
+                    "handler": "headers",
+                    "request": {"set": {name: [f"Self={root}{uuid};{{http.request.header.{name}}}"]}},
+                }
+            ],
+        },
+        {
+            "group": "trace",
+            "handle": [{"handler": "headers", "request": {"set": {name: [f"Root={root}{uuid}"]}}}],
+        },
+        {"handle": [{"handler": "headers", "request": {"replace": {name: [digits]}}}]},
+    ]
+
+
+def _keep_counting(addresses: Sequence[str]) -> list[Json]:
+    """A route that matches nothing: Caddy counts requests only of upstreams in its configuration."""
+    if not addresses:
+        return []
+    upstreams = [{"dial": address} for address in addresses]
+    return [
+        {"match": [{"expression": "false"}], "handle": [{"handler": "reverse_proxy", "upstreams": upstreams}]}
+    ]
+
+
+def _match(rule: Rule) -> Json:
+    """Every condition must hold. Caddy has one matcher of a kind in a set, a rule may have several:
+    "not one of them fails" says the same."""
+    conditions = [_condition(condition) for condition in rule.conditions]
+    if not conditions:
+        return {}
+    return {"match": [{"not": [{"not": [condition]} for condition in conditions]}]}
+
+
+def _condition(condition: Mapping[str, Any]) -> Json:
+    kind = condition["Field"]
+    if kind == "host-header":
+        values = condition.get("HostHeaderConfig", condition).get("Values", [])
+        return {"vars_regexp": {"{http.request.host}": {"pattern": _wildcards(values, ignore_case=True)}}}
+    if kind == "path-pattern":
+        values = condition.get("PathPatternConfig", condition).get("Values", [])
+        return {"vars_regexp": {"{http.request.uri.path}": {"pattern": _wildcards(values)}}}
+    if kind == "http-header":
+        config = condition["HttpHeaderConfig"]
+        pattern = _wildcards(config["Values"], ignore_case=True)
+        return {"header_regexp": {config["HttpHeaderName"]: {"pattern": pattern}}}
+    if kind == "query-string":
+        pattern = _query_pattern(condition["QueryStringConfig"]["Values"])
+        return {"vars_regexp": {"{http.request.uri.query}": {"pattern": pattern}}}
+    if kind == "http-request-method":
+        return {"method": condition["HttpRequestMethodConfig"]["Values"]}
+    if kind == "source-ip":
+        return {"remote_ip": {"ranges": condition["SourceIpConfig"]["Values"]}}
+    raise ValueError(f"a rule's condition on {kind} isn't known")
+
+
+def _wildcards(values: Sequence[str], *, ignore_case: bool = False) -> str:
+    """``*`` is any number of characters, ``?`` is one."""
+    alternatives = "|".join(_wildcard(value) for value in values)
+    return f"(?s{'i' if ignore_case else ''})^(?:{alternatives})$"
+
+
+def _wildcard(value: str, any_character: str = ".") -> str:
+    escaped = re.escape(value)
+    return escaped.replace(r"\*", f"{any_character}*").replace(r"\?", any_character)
+
+
+def _query_pattern(values: Sequence[Mapping[str, str]]) -> str:
+    """A key may be left out: then the value may belong to any."""
+    alternatives = []
+    for pair in values:
+        key = _wildcard(pair["Key"], "[^&=]") if pair.get("Key") else "[^&=]*"
+        alternatives.append(f"{key}={_wildcard(pair['Value'], '[^&]')}")
+    return f"(?si)(?:^|&)(?:{'|'.join(alternatives)})(?:&|$)"
+
+
+def _action(
+    rule: Rule,
+    listener: Listener,
+    groups: Mapping[str, Group],
+    upstreams: Upstreams,
+    local_ports: Mapping[tuple[str, int], int],
+) -> Json:
+    # The last action is the one that answers; those before it authenticate, which needs HTTPS.
+    action = rule.actions[-1]
+    if action["Type"] == "fixed-response":
+        config = action["FixedResponseConfig"]
+        return _fixed(
+            int(config["StatusCode"]),
+            config.get("MessageBody", ""),
+            config.get("ContentType") or "text/plain; charset=utf-8",
+        )
+    if action["Type"] == "redirect":
+        return _redirect(action["RedirectConfig"], listener, local_ports)
+    return _forward(forwards(action), listener, groups, upstreams)
+
+
+def _forward(
+    weighted: Sequence[tuple[str, int]], listener: Listener, groups: Mapping[str, Group], upstreams: Upstreams
+) -> Json:
+    """One target group at random, by weight; then one of its targets."""
+    total = sum(weight for _, weight in weighted)
+    if total == 0:
+        return _own_error(503)
+    routes: list[Json] = []
+    passed = 0
+    for arn, weight in weighted:
+        if weight == 0:
+            continue
+        passed += weight
+        route: Json = {"terminal": True, "handle": [_to_group(arn, listener, groups, upstreams)]}
+        if passed < total:
+            # The first digits of a random UUID are a random number, one for the whole request.
+            limit = f"{int(passed / total * 0x1_0000_0000):08x}"
+            route["match"] = [{"expression": f'{{http.request.uuid}} < "{limit}"'}]
+        routes.append(route)
+    return {"handler": "subroute", "routes": routes}
+
+
+def _to_group(arn: str, listener: Listener, groups: Mapping[str, Group], upstreams: Upstreams) -> Json:
+    group = groups.get(arn)
+    if group is None or arn not in upstreams:
+        return _own_error(503)
+    addresses = upstreams[arn]
+    if not addresses:
+        return _own_error(502)
+    transport: Json = {
+        "protocol": "http",
+        "dial_timeout": CONNECT_TIMEOUT * SECOND,
+        "response_header_timeout": int(listener.idle_timeout * SECOND),
+        # An ALB passes Accept-Encoding on as it is.
+        "compression": False,
+        # A connection for each request: one that a stopping task just closed can't fail a later request.
+        "keep_alive": {"enabled": False},
+    }
+    if group.protocol == "HTTPS":
+        transport["tls"] = {"insecure_skip_verify": True}
+    return {
+        "handler": "reverse_proxy",
+        "upstreams": [{"dial": address} for address in addresses],
+        "transport": transport,
+        "load_balancing": {
+            "selection_policy": {"policy": _ALGORITHMS.get(group.algorithm, "round_robin")},
+            "retries": RETRIES,
+            "try_duration": RETRY_SECONDS * SECOND,
+            "try_interval": SECOND // 100,
+            # Beside refused connections, which are always tried again: requests that may be sent twice.
+            "retry_match": [{"method": ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]}],
+        },
+        "health_checks": {"passive": {"fail_duration": FAILED_TARGET_PAUSE * SECOND, "max_fails": 1}},
+        "headers": {
+            "request": {
+                "set": {
+                    "X-Forwarded-Port": [str(listener.port)],
+                    "X-Forwarded-Proto": [listener.protocol.lower()],
+                },
+                # Caddy's own, which an ALB doesn't send.
+                "delete": ["X-Forwarded-Host", "Via"],
+            },
+            "response": {"delete": ["Via"]},
+        },
+        # Connections that were upgraded (WebSocket) outlive a change of the configuration.
+        "stream_close_delay": 3600 * SECOND,
+    }
+
+
+def _redirect(
+    config: Mapping[str, Any], listener: Listener, local_ports: Mapping[tuple[str, int], int]
+) -> Json:
+    """``#{protocol}://#{host}:#{port}/#{path}?#{query}``, each part replaced where the action names one."""
+    port = config.get("Port", "#{port}")
+    # The listener that the redirect means answers on another port on this machine.
+    number = listener.port if port == "#{port}" else int(port)
+    number = local_ports.get((listener.balancer, number), number)
+    keywords = {
+        "#{protocol}": listener.protocol.lower(),
+        "#{host}": "{http.request.host}",
+        "#{port}": str(number),
+        "#{query}": "{http.request.uri.query}",
+    }
+    parts = {
+        "protocol": config.get("Protocol", "#{protocol}").lower(),
+        "host": config.get("Host", "#{host}"),
+        "path": config.get("Path", "/#{path}").replace("/#{path}", "{http.request.uri.path}"),
+        "query": config.get("Query", "#{query}"),
+    }
+    parts["path"] = parts["path"].replace("#{path}", "{http.request.uri.path}")
+    for keyword, value in keywords.items():
+        parts = {name: text.replace(keyword, value) for name, text in parts.items()}
+    base = f"{parts['protocol']}://{parts['host']}:{number}{parts['path']}"
+    status = {"HTTP_301": 301, "HTTP_302": 302}[config["StatusCode"]]
+    with_query = _redirect_to(status, f"{base}?{parts['query']}" if parts["query"] else base)
+    if parts["query"] != "{http.request.uri.query}":
+        return with_query
+    has_query = [{"expression": '{http.request.uri.query} != ""'}]
+    return {
+        "handler": "subroute",
+        "routes": [
+            {"match": has_query, "terminal": True, "handle": [with_query]},
+            {"handle": [_redirect_to(status, base)]},
+        ],
+    }
+
+
+def _redirect_to(status: int, location: str) -> Json:
+    return {
+        "handler": "static_response",
+        "status_code": status,
+        "headers": {"Location": [location], "Server": ["awselb/2.0"], "Content-Type": ["text/html"]},
+    }
+
+
+def _own_error(status: int) -> Json:
+    """The page an ALB answers with when there is no answer of a target."""
+    title = f"{status} {_STATUS_TEXT[status]}"
+    body = (
+        f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n"
+        "</body>\r\n</html>\r\n"
+    )
+    return _fixed(status, body, "text/html")
+
+
+def _fixed(status: int, body: str, content_type: str) -> Json:
+    return {
+        "handler": "static_response",
+        "status_code": status,
+        # Caddy fills in placeholders in bodies; a fixed response has none.
+        "body": body.replace("{", "\\{"),
+        "headers": {"Server": ["awselb/2.0"], "Content-Type": [content_type]},
+    }
