@@ -149,21 +149,24 @@ class Bench:
         assert state.last_status == "RUNNING", (state.stop_code, state.stopped_reason, state.containers)
         return run
 
-    def call(self, run: TaskRun, path: str, *, port: int = 8080, **query: str) -> str:
-        """What the task's probe answers on a container port."""
-        host_port = self.runner.state(run.arn).host_ports[port]  # type: ignore[union-attr]
-        url = f"http://127.0.0.1:{host_port}{path}?{urllib.parse.urlencode(query)}"
-        for attempt in itertools.count():
+    def call(self, run: TaskRun, route: str, /, *, port: int = 8080, **query: str) -> str:
+        """What the task's probe answers on a container port, once it listens."""
+        for _ in range(100):
             try:
-                with urllib.request.urlopen(url, timeout=10) as answer:
-                    return answer.read().decode()
-            except urllib.error.HTTPError as error:
-                return f"{error.code} {error.read().decode()}"
+                return self.call_once(run, route, port=port, **query)
             except OSError:
-                if attempt > 50:
-                    raise
                 time.sleep(0.05)
-        raise AssertionError
+        raise AssertionError(f"no answer from {route}")
+
+    def call_once(self, run: TaskRun, route: str, /, *, port: int = 8080, **query: str) -> str:
+        """As ``call``, without a second try. Raises OSError."""
+        host_port = self.runner.state(run.arn).host_ports[port]  # type: ignore[union-attr]
+        url = f"http://127.0.0.1:{host_port}{route}?{urllib.parse.urlencode(query)}"
+        try:
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                return answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return f"{error.code} {error.read().decode()}"
 
     def stop(self, run: TaskRun, reason: str = "enough") -> TaskState:
         self.runner.stop(run.arn, stop_code="UserInitiated", reason=reason)
@@ -173,6 +176,11 @@ class Bench:
         state = self.runner.state(run.arn)
         assert state is not None
         return next(c.runtime_id for c in state.containers if c.name == container)  # type: ignore[return-value]
+
+    def pause_id(self, run: TaskRun) -> str:
+        labels = [f"ecs-stack.task={run.id}", "ecs-stack.container=~internal~ecs~pause"]
+        (pause,) = self.engine.api.containers(filters={"label": labels})
+        return pause["Id"]  # type: ignore[no-any-return]
 
     def left(self) -> list[str]:
         """Docker objects with this bench's label."""
@@ -202,15 +210,16 @@ def bench(engine: docker.DockerClient, image: str, tmp_path: Path) -> Iterator[B
 
 
 def container(name: str = "app", **definition: Any) -> dict[str, Any]:
-    """A container definition around the probe."""
+    """A container definition around the probe, which listens out of the way of ``serving``'s."""
+    definition.setdefault("command", ["serve", "9000"])
     return {"name": name, "image": IMAGE, "essential": True, "stopTimeout": 2, **definition}
 
 
 def serving(name: str = "app", port: int = 8080, **definition: Any) -> dict[str, Any]:
     """A probe that answers on ``port``."""
+    definition.setdefault("command", ["serve", str(port)])
     return container(
         name,
-        command=["serve", str(port)],
         portMappings=[{"containerPort": port, "protocol": "tcp"}],
         **definition,
     )

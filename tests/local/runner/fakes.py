@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from typing import Any
 
@@ -120,6 +121,7 @@ class FakeClients:
 
     def __init__(self) -> None:
         self.logs = FakeLogs()
+        self.s3 = FakeS3()
         self.ssm = FakeSsm({})
         self.secretsmanager = FakeSecretsManager({})
         self.regions: set[tuple[str, str]] = set()
@@ -127,3 +129,15 @@ class FakeClients:
     def __call__(self, service: str, region: str) -> Any:
         self.regions.add((service, region))
         return getattr(self, service)
+
+
+class FakeS3:
+    """``objects``: (bucket, key) -> content."""
+
+    def __init__(self) -> None:
+        self.objects: dict[tuple[str, str], bytes] = {}
+
+    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
+        if (Bucket, Key) not in self.objects:
+            raise _error("NoSuchKey", "The specified key does not exist.", "GetObject")
+        return {"Body": io.BytesIO(self.objects[Bucket, Key])}

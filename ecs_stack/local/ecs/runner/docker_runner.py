@@ -18,7 +18,8 @@ from ecs_stack.local.ecs.runner.log_shipper import LogShipper
 from ecs_stack.local.ecs.runner.metadata import MetadataServer, container_host
 from ecs_stack.local.ecs.runner.model import ClientFactory, TaskRun, TaskRunner, TaskState
 from ecs_stack.local.ecs.runner.records import Record, Records
-from ecs_stack.local.ecs.runner.task import Message, Services, Task
+from ecs_stack.local.ecs.runner.services import Message, Services
+from ecs_stack.local.ecs.runner.task import Task
 
 _log = logging.getLogger(__name__)
 
@@ -33,8 +34,8 @@ _STOPPED_KEPT = 1000
 class DockerTaskRunner(TaskRunner):
     """Runs each task as containers that share one network namespace, its ports published on 127.0.0.1.
 
-    All containers and volumes carry the label ``ecs-stack.root``. Availability zones are virtual: all containers
-    are on one Docker engine, and learn their zone from the metadata endpoint.
+    All containers and volumes carry the label ``ecs-stack.root``. Availability zones are virtual: all
+    containers are on one Docker engine, and learn their zone from the metadata endpoint.
     """
 
     def __init__(
@@ -47,8 +48,8 @@ class DockerTaskRunner(TaskRunner):
     ) -> None:
         """Start watching Docker's events.
 
-        ``root`` holds ``.ecs-stack/``; ``endpoint_for_containers`` is the AWS endpoint as containers reach it,
-        None if they can't.
+        ``root`` holds ``.ecs-stack/``; ``endpoint_for_containers`` is the AWS endpoint as containers reach
+        it, None if they can't.
         """
         self._root = root.resolve()
         directory = self._root / ".ecs-stack" / "local" / "runner"
@@ -99,8 +100,8 @@ class DockerTaskRunner(TaskRunner):
     def adopt(self, runs: Iterable[TaskRun]) -> None:
         """Take over after a restart.
 
-        A task that was launched but has no container yet is started; one whose containers are gone is reported
-        stopped.
+        A task that was launched but has no container yet is started; one whose containers are gone is
+        reported stopped.
         """
         wanted = {run.id: run for run in runs}
         found = self._engine.containers()

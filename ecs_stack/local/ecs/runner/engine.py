@@ -9,6 +9,7 @@ from typing import Any
 
 import docker
 import requests
+import urllib3
 from docker.utils import parse_repository_tag
 
 from ecs_stack.local.ecs.runner import pause
@@ -26,7 +27,12 @@ from ecs_stack.local.ecs.runner.container_config import (
 from ecs_stack.local.ecs.runner.errors import TaskFailedToStart, docker_text
 from ecs_stack.local.ecs.runner.plan import ContainerPlan, TaskPlan
 
-DOCKER_ERRORS = (docker.errors.DockerException, requests.exceptions.RequestException)
+#: What the Docker client raises: the engine's refusals, and connections that fail or break.
+DOCKER_ERRORS = (
+    docker.errors.DockerException,
+    requests.exceptions.RequestException,
+    urllib3.exceptions.HTTPError,
+)
 # Seconds that Docker may need to note that the kernel killed a container for its memory use.
 _OOM_NOTE = 0.3
 _SIGKILL_EXIT = 137
@@ -43,8 +49,7 @@ class Inspected:
     health: str
     stop_signal: str
     tty: bool
-    image: str
-    config: Mapping[str, Any]
+    image_id: str
 
     @property
     def running(self) -> bool:
@@ -92,23 +97,29 @@ class Engine:
         """Whether the image is on this machine."""
         try:
             self.api.inspect_image(reference)
-        except docker.errors.ImageNotFound:
-            return False
+        except docker.errors.APIError as error:
+            # 400: not a valid reference. Pulling it then says so.
+            if error.status_code in (400, 404):
+                return False
+            raise
         return True
 
-    def pull(self, reference: str, credentials: dict[str, str] | None) -> None:
-        """Pull an image. Raises TaskFailedToStart with ECS's CannotPullContainerError."""
-        repository, tag = parse_repository_tag(reference)
+    def pull(self, container: ContainerPlan, credentials: dict[str, str] | None) -> None:
+        """Pull a container's image. Raises TaskFailedToStart with ECS's CannotPullContainerError."""
+        repository, tag = parse_repository_tag(container.image)
         try:
             for status in self.api.pull(
                 repository, tag=tag or "latest", auth_config=credentials, stream=True, decode=True
             ):
                 if "error" in status:
                     raise TaskFailedToStart(
-                        f"CannotPullContainerError: Error response from daemon: {status['error']}"
+                        f"CannotPullContainerError: Error response from daemon: {status['error']}",
+                        container=container.name,
                     )
         except DOCKER_ERRORS as error:
-            raise TaskFailedToStart(f"CannotPullContainerError: {docker_text(error)}") from error
+            raise TaskFailedToStart(
+                f"CannotPullContainerError: {docker_text(error)}", container=container.name
+            ) from error
 
     def image_digest(self, reference: str) -> str | None:
         """The image's digest in its repository; for an image that was never in one, its id."""
@@ -175,8 +186,7 @@ class Engine:
             health=(state.get("Health") or {}).get("Status", "none"),
             stop_signal=config.get("StopSignal") or "SIGTERM",
             tty=config.get("Tty", False),
-            image=config["Image"],
-            config=config,
+            image_id=found["Image"],
         )
 
     def inspect_ended(self, container_id: str, *, killed_by_us: bool) -> Inspected | None:
@@ -206,10 +216,11 @@ class Engine:
                 raise
 
     def remove(self, container_id: str) -> None:
-        """Remove a container and its anonymous volumes, and see it gone."""
+        """Remove a container and its anonymous volumes; one that isn't there is no error."""
         for _ in range(50):
             try:
                 self.api.remove_container(container_id, v=True, force=True)
+                return
             except docker.errors.NotFound:
                 return
             except docker.errors.APIError as error:
@@ -227,10 +238,13 @@ class Engine:
             except docker.errors.NotFound:
                 continue
 
-    def containers(self) -> dict[str, dict[str, str]]:
-        """All containers of this root: task id -> container name -> Docker id."""
+    def containers(self, task_id: str | None = None) -> dict[str, dict[str, str]]:
+        """All containers of this root, or of one task: task id -> container name -> Docker id."""
         found: dict[str, dict[str, str]] = {}
-        for item in self.api.containers(all=True, filters={"label": f"{ROOT_LABEL}={self.root}"}):
+        wanted = [f"{ROOT_LABEL}={self.root}"]
+        if task_id:
+            wanted.append(f"{TASK_LABEL}={task_id}")
+        for item in self.api.containers(all=True, filters={"label": wanted}):
             tags = item["Labels"]
             if TASK_LABEL in tags:
                 found.setdefault(tags[TASK_LABEL], {})[tags.get(CONTAINER_LABEL, PAUSE)] = item["Id"]

@@ -1,4 +1,4 @@
-"""What a container learns of its task: its environment and the metadata documents. No I/O."""
+"""What a container learns of its task: its environment and the metadata documents."""
 
 from __future__ import annotations
 
@@ -6,20 +6,25 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from ecs_stack.local.ecs.runner.container_config import docker_name, labels
+from ecs_stack.local.ecs.runner.errors import TaskFailedToStart
 from ecs_stack.local.ecs.runner.metadata import MetadataServer
-from ecs_stack.local.ecs.runner.model import ContainerState, TaskState
+from ecs_stack.local.ecs.runner.model import ClientFactory, ContainerState, TaskState
 from ecs_stack.local.ecs.runner.plan import ContainerPlan, TaskPlan
 
 
 def variables(
     plan: TaskPlan,
     container: ContainerPlan,
+    *,
+    files: Mapping[str, str],
     secrets: Mapping[str, str],
     endpoint: str | None,
     metadata: MetadataServer | None,
 ) -> dict[str, str]:
-    """The container's environment: what ECS sets, then what the definition says, then secrets.
+    """The container's environment: what ECS sets, environment files, the definition's variables, secrets.
 
     With ``endpoint``, SDKs in the container find the local cloud: its address, and keys that it accepts (ECS
     would hand out the task role's).
@@ -36,11 +41,35 @@ def variables(
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",
         }
+    result |= files
     result |= {e["name"]: e.get("value", "") for e in container.definition.get("environment", ())}
     result |= secrets
     if metadata:
         result["ECS_CONTAINER_METADATA_URI_V4"] = metadata.url(plan.run.id, container.name)
     return result
+
+
+def environment_files(plan: TaskPlan, container: ContainerPlan, clients: ClientFactory) -> dict[str, str]:
+    """Variables of the container's ``environmentFiles`` in S3; of a repeated one the first counts.
+
+    The format is ECS's: a VARIABLE=VALUE a line, ``#`` begins a comment, quotation marks belong to the value.
+    Raises TaskFailedToStart.
+    """
+    found: dict[str, str] = {}
+    for file in container.definition.get("environmentFiles", ()):
+        bucket, _, key = str(file["value"]).split(":::", 1)[-1].partition("/")
+        try:
+            body = clients("s3", plan.run.region).get_object(Bucket=bucket, Key=key)["Body"].read()
+        except (ClientError, BotoCoreError) as error:
+            raise TaskFailedToStart(
+                "ResourceInitializationError: failed to download env files: file download command: non empty "
+                f"error stream: {file['value']}: {error}"
+            ) from None
+        for line in body.decode().splitlines():
+            name, equals, value = line.partition("=")
+            if equals and not line.startswith("#"):
+                found.setdefault(name.strip(), value.strip())
+    return found
 
 
 def documents(plan: TaskPlan, state: TaskState, name: str) -> tuple[dict[str, Any], dict[str, Any]]:

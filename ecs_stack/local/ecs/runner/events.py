@@ -7,11 +7,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import docker
-import requests
-
 from ecs_stack.local.ecs.runner.container_config import ROOT_LABEL, TASK_LABEL
-from ecs_stack.local.ecs.runner.task import Message
+from ecs_stack.local.ecs.runner.engine import DOCKER_ERRORS
+from ecs_stack.local.ecs.runner.services import Message
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +49,7 @@ class EventWatcher:
         if stream is not None:
             try:
                 stream.close()
-            except (OSError, AttributeError, docker.errors.DockerException):
+            except (*DOCKER_ERRORS, OSError, AttributeError):
                 _log.debug("event stream was closed already", exc_info=True)
         self._thread.join(timeout=2)
 
@@ -69,16 +67,9 @@ class EventWatcher:
                     if self._closed.is_set():
                         return
                     self._dispatch(event)
-            except (
-                docker.errors.DockerException,
-                requests.exceptions.RequestException,
-                OSError,
-                ValueError,
-            ) as e:
-                _log.info("Docker's event stream broke: %s", e)
-            except AttributeError:
-                # close() took the socket away while it was read
-                _log.debug("event stream closed", exc_info=True)
+            except (*DOCKER_ERRORS, OSError, ValueError, AttributeError) as error:
+                # AttributeError: close() took the socket away while it was read.
+                _log.info("Docker's event stream broke: %s", error)
             self._closed.wait(_RETRY)
 
     def _dispatch(self, event: dict[str, Any]) -> None:

@@ -2,8 +2,8 @@
 
 Docker keeps a container's output in its own log; from there a thread per container reads lines with their
 exact times and one thread ships them all in batches. What was shipped is remembered on disk per container and
-stream, so that a process that was killed goes on where it was. Lines whose shipping wasn't remembered any more
-are recognised in CloudWatch Logs itself, by time and text: no gap, no duplicates.
+stream, so that a process that was killed goes on where it was. Lines whose shipping wasn't remembered any
+more are recognised in CloudWatch Logs itself, by time and text: no gap, no duplicates.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import docker
-import requests
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ecs_stack.local.ecs.runner.engine import DOCKER_ERRORS
 from ecs_stack.local.ecs.runner.errors import TaskFailedToStart
 from ecs_stack.local.ecs.runner.log_reader import Line, OutputStream
 from ecs_stack.local.ecs.runner.model import ClientFactory
@@ -44,7 +44,7 @@ _BUFFER_LINES = 20_000
 # may have lost its last moments too.
 _OVERLAP = 60
 _NS = 1_000_000_000
-_DOCKER_ERRORS = (docker.errors.DockerException, requests.exceptions.RequestException, OSError)
+_STREAM_ERRORS = (*DOCKER_ERRORS, OSError)
 
 
 @dataclass(frozen=True)
@@ -153,6 +153,7 @@ class LogShipper:
         complete = shipment.drained.wait(timeout)
         if not complete:
             _log.warning("log lines of %s weren't all shipped to %s", key, shipment.to.group)
+            shipment.drained.set()
         with self._changed:
             self._shipments.pop(key, None)
         shipment.position_file.unlink(missing_ok=True)
@@ -189,12 +190,13 @@ class LogShipper:
                 self._changed.notify_all()
 
     def _read_once(self, shipment: _Shipment, *, follow: bool) -> None:
-        since = min(shipment.read.values(), default=0) // _NS
+        # A second earlier: lines of stdout and stderr aren't written strictly in the order of their times.
+        since = max(0, min(shipment.read.values(), default=0) // _NS - 1)
         try:
             source = OutputStream(
                 self._api, shipment.container_id, since=since, follow=follow, tty=shipment.tty
             )
-        except _DOCKER_ERRORS:
+        except _STREAM_ERRORS:
             return
         shipment.source = source
         if self._closed:
@@ -205,7 +207,7 @@ class LogShipper:
                     self._take(shipment, line)
                 if self._closed:
                     break
-        except (*_DOCKER_ERRORS, ValueError, AttributeError):
+        except (*_STREAM_ERRORS, ValueError, AttributeError):
             # The connection broke, or close() took its socket away; reading goes on from the position.
             _log.debug("log stream of %s broke", shipment.container_id, exc_info=True)
         finally:
@@ -229,7 +231,7 @@ class LogShipper:
             return bool(self._api.inspect_container(shipment.container_id)["State"]["Running"])
         except docker.errors.NotFound:
             return False
-        except _DOCKER_ERRORS:
+        except _STREAM_ERRORS:
             return True
 
     def _rewind(self, shipment: _Shipment) -> None:
@@ -359,7 +361,7 @@ def _make(operation: Any, **names: str) -> None:
 def _close(source: OutputStream) -> None:
     try:
         source.close()
-    except (*_DOCKER_ERRORS, AttributeError):
+    except (*_STREAM_ERRORS, AttributeError):
         _log.debug("log stream was closed already", exc_info=True)
 
 

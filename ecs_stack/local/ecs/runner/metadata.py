@@ -1,9 +1,8 @@
 """The task metadata endpoint, version 4, for containers.
 
-It listens where containers reach this machine and nothing else does: on the gateway address of Docker's bridge,
-or on loopback behind ``host.docker.internal`` on engines that run in a virtual machine.
-Paths (Amazon ECS developer guide, "Task metadata endpoint version 4"): ``/v4/<container>`` and
-``/v4/<container>/task``.
+It listens where containers reach this machine and nothing else does: on the gateway address of Docker's
+bridge, or on loopback behind ``host.docker.internal`` on engines that run in a virtual machine. Paths (Amazon
+ECS developer guide, "Task metadata endpoint version 4"): ``/v4/<container>`` and ``/v4/<container>/task``.
 """
 
 from __future__ import annotations

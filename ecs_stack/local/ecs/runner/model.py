@@ -66,8 +66,8 @@ class TaskState:
     """A task, in the terms of DescribeTasks.
 
     ``last_status`` goes PROVISIONING, PENDING, RUNNING, STOPPING, DEPROVISIONING, STOPPED (some are skipped
-    when a task fails early). ``stop_code`` is set from STOPPING on. ``host_ports`` maps a container port to the
-    port on 127.0.0.1 that reaches it, known from PENDING on.
+    when a task fails early). ``stop_code`` is set from STOPPING on. ``host_ports`` maps a container port to
+    the port on 127.0.0.1 that reaches it, known from PENDING on.
     """
 
     arn: str

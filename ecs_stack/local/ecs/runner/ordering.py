@@ -6,10 +6,13 @@ import time
 from collections.abc import Mapping
 
 from ecs_stack.local.ecs.runner.errors import TaskFailedToStart
+from ecs_stack.local.ecs.runner.model import ContainerState
 from ecs_stack.local.ecs.runner.plan import ContainerPlan, Dependency, TaskPlan
 
 Containers = Mapping[str, "Container"]
 
+# Seconds after which SIGKILL is sent again if no word of the container's end has come.
+_KILL_AGAIN = 2.0
 _HEALTH = {"healthy": "HEALTHY", "unhealthy": "UNHEALTHY"}
 
 
@@ -37,6 +40,18 @@ class Container:
     def ended(self, exit_code: int | None, reason: str | None) -> None:
         """Its process ended, or never starts. A container that doesn't run has no health."""
         self.status, self.exit_code, self.reason, self.health = "STOPPED", exit_code, reason, "UNKNOWN"
+
+    def state(self) -> ContainerState:
+        """What others see of it."""
+        return ContainerState(
+            name=self.plan.name,
+            last_status=self.status,
+            runtime_id=self.id,
+            image_digest=self.image_digest,
+            exit_code=self.exit_code,
+            reason=self.reason,
+            health_status=self.health,
+        )
 
     def set_health(self, docker_status: str) -> None:
         """Take over Docker's word: none, starting, healthy or unhealthy."""
@@ -105,18 +120,16 @@ def to_signal(containers: Containers, plan: TaskPlan, now: float) -> list[tuple[
                 container.kill_at = now + container.plan.stop_timeout
                 result.append((container, container.stop_signal))
         elif now >= container.kill_at:
-            container.kill_sent = True
+            container.kill_sent, container.kill_at = True, now + _KILL_AGAIN
             result.append((container, "SIGKILL"))
     return result
 
 
-def next_deadline(containers: Containers, stopping: bool, *, recheck: float) -> float | None:
+def next_deadline(containers: Containers, stopping: bool) -> float | None:
     """When something must be done even if nothing happens; None: never."""
     running = [c for c in containers.values() if c.status == "RUNNING"]
     if stopping:
-        now = time.monotonic()
-        deadlines = [c.kill_at for c in running if c.kill_at is not None and not c.kill_sent]
-        return min([*deadlines, now + recheck]) if running else now
+        return min((c.kill_at for c in running if c.kill_at is not None), default=time.monotonic())
     awaited = {d.container for c in containers.values() if c.status == "PENDING" for d in c.plan.depends_on}
     return min(
         (c.started_at + c.plan.start_timeout for c in running if c.plan.name in awaited and c.started_at),

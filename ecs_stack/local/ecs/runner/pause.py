@@ -2,10 +2,10 @@
 
 A task's containers share one network namespace, and any of them may exit while others go on, so none of them
 can own it. A ``pause`` container owns it, as on ECS. Its image can't be pulled (no image registry may be
-reachable) nor compiled (no compiler may be there), so it is made here: a tar with one static ELF executable of
-a hundred-odd bytes, written byte by byte, imported through the Docker API. The program is the smallest that
-does the job: wait for a signal, forever. It has no libc, no heap and no input; it is process 1 of its own PID
-namespace, so that the kernel delivers it no signal but SIGKILL, which is how it is ended.
+reachable) nor compiled (no compiler may be there), so it is made here: a tar with one static ELF executable
+of a hundred-odd bytes, written byte by byte, imported through the Docker API. The program is the smallest
+that does the job: wait for a signal, forever. It has no libc, no heap and no input; it is process 1 of its
+own PID namespace, so that the kernel delivers it no signal but SIGKILL, which is how it is ended.
 """
 
 from __future__ import annotations

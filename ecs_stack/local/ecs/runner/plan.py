@@ -14,6 +14,21 @@ from ecs_stack.local.ecs.runner.model import TaskRun
 START_TIMEOUT = 180
 STOP_TIMEOUT = 30
 
+_UNSUPPORTED = "the local target can't do this"
+_UNSUPPORTED_BY_TASK = {"inferenceAccelerators", "ipcMode", "pidMode", "proxyConfiguration"}
+_UNSUPPORTED_BY_CONTAINER = {
+    "credentialSpecs",
+    "disableNetworking",
+    "dnsSearchDomains",
+    "dnsServers",
+    "extraHosts",
+    "firelensConfiguration",
+    "hostname",
+    "links",
+    "resourceRequirements",
+    "restartPolicy",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Dependency:
@@ -93,7 +108,19 @@ def refuse_unsupported(plan: TaskPlan) -> None:
                     f"ResourceInitializationError: volume {name!r} has a {kind}, which the local target "
                     "can't mount: only bind mounts and task-scoped empty volumes run here"
                 )
+    for field in sorted(_UNSUPPORTED_BY_TASK & plan.run.definition.keys()):
+        if plan.run.definition[field]:
+            raise TaskFailedToStart(f"ResourceInitializationError: {field}: {_UNSUPPORTED}")
+    if plan.run.definition.get("networkMode", "awsvpc") not in ("awsvpc", "none"):
+        raise TaskFailedToStart(
+            f"ResourceInitializationError: networkMode {plan.run.definition['networkMode']}: {_UNSUPPORTED}"
+        )
     for container in plan.containers:
+        for field in sorted(_UNSUPPORTED_BY_CONTAINER & container.definition.keys()):
+            if container.definition[field]:
+                raise TaskFailedToStart(
+                    f"ResourceInitializationError: {field} of container {container.name!r}: {_UNSUPPORTED}"
+                )
         log = container.definition.get("logConfiguration")
         if log and log["logDriver"] != "awslogs":
             raise TaskFailedToStart(

@@ -14,7 +14,10 @@ from ecs_stack.local.ecs.runner.errors import TaskFailedToStart
 from ecs_stack.local.ecs.runner.model import ClientFactory
 from ecs_stack.local.ecs.runner.plan import ContainerPlan, TaskPlan
 
-_PREFIX = "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed"
+_PREFIX = (
+    "ResourceInitializationError: unable to pull secrets or registry auth: "
+    "execution resource retrieval failed"
+)
 _RETRIED = "service call has been retried 1 time(s)"
 # GetParameters takes ten names a call.
 _NAMES_A_CALL = 10

@@ -10,22 +10,22 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from collections.abc import Mapping
+from concurrent.futures import Future
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from ecs_stack.local.ecs.runner import environment, ordering
 from ecs_stack.local.ecs.runner.container_config import PAUSE
-from ecs_stack.local.ecs.runner.engine import DOCKER_ERRORS, Engine
+from ecs_stack.local.ecs.runner.engine import DOCKER_ERRORS
 from ecs_stack.local.ecs.runner.errors import TaskFailedToStart, docker_text
-from ecs_stack.local.ecs.runner.log_shipper import LogShipper, destination
-from ecs_stack.local.ecs.runner.metadata import MetadataServer, container_key
-from ecs_stack.local.ecs.runner.model import ClientFactory, ContainerState, TaskRun, TaskState
+from ecs_stack.local.ecs.runner.log_shipper import destination
+from ecs_stack.local.ecs.runner.metadata import container_key
+from ecs_stack.local.ecs.runner.model import TaskRun, TaskState
 from ecs_stack.local.ecs.runner.plan import plan_task, refuse_unsupported
-from ecs_stack.local.ecs.runner.records import Ended, Record, Records
+from ecs_stack.local.ecs.runner.records import Ended, Record
 from ecs_stack.local.ecs.runner.secrets import registry_credentials, resolve_secrets
+from ecs_stack.local.ecs.runner.services import Message, Services
 
 _log = logging.getLogger(__name__)
 
@@ -34,32 +34,6 @@ OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 _SIGKILL_EXIT = 137
 # Seconds to wait for an ended container's last lines to be shipped.
 _DRAIN = 15.0
-# Seconds after which a container that was sent SIGKILL, and of which no event came, is looked at again.
-_RECHECK = 2.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Services:
-    """What the tasks of a runner share. ``workers`` bounds how much the Docker engine is asked at once."""
-
-    engine: Engine
-    clients: ClientFactory
-    records: Records
-    logs: LogShipper
-    metadata: MetadataServer | None
-    endpoint: str | None
-    workers: Executor
-    pulls: Executor
-    publish: Callable[[TaskState], None]
-
-
-@dataclass(frozen=True)
-class Message:
-    """Something that happened. ``container_id`` is a Docker id; ``value`` an exit code or a health status."""
-
-    kind: Literal["wake", "verify", "ended", "oom", "health"]
-    container_id: str = ""
-    value: str = ""
 
 
 class Task:
@@ -134,6 +108,8 @@ class Task:
         except TaskFailedToStart as error:
             self._fail(error)
         except Exception as error:
+            if self._detached:
+                return
             _log.exception("task %s", self.run.id)
             self._fail(TaskFailedToStart(f"ResourceInitializationError: {docker_text(error)}"))
         while self._status != "STOPPED" and not self._detached:
@@ -147,6 +123,8 @@ class Task:
                 time.sleep(0.5)
                 self._mailbox.put(Message("verify"))
             except Exception as error:
+                if self._detached:
+                    return
                 _log.exception("task %s", self.run.id)
                 self.stop("TaskFailedToStart", f"InternalError: {error}")
                 time.sleep(0.5)
@@ -163,7 +141,14 @@ class Task:
         self._publish()
         secrets = resolve_secrets(self.plan, services.clients)
         self._environment = {
-            c.name: environment.variables(self.plan, c, secrets[c.name], services.endpoint, services.metadata)
+            c.name: environment.variables(
+                self.plan,
+                c,
+                files=environment.environment_files(self.plan, c, services.clients),
+                secrets=secrets[c.name],
+                endpoint=services.endpoint,
+                metadata=services.metadata,
+            )
             for c in self.plan.containers
         }
         pending = [c for c in self.plan.containers if self._containers[c.name].status == "PENDING"]
@@ -176,7 +161,7 @@ class Task:
                 return
             if not services.engine.has_image(container.image):
                 credentials = registry_credentials(container, services.clients)
-                self._await_pull(services.pulls.submit(services.engine.pull, container.image, credentials))
+                self._await_pull(services.pulls.submit(services.engine.pull, container, credentials))
             self._containers[container.name].image_digest = services.engine.image_digest(container.image)
         self._times.setdefault("pull_stopped_at", _now())
         services.engine.make_volumes(self.plan)
@@ -223,7 +208,7 @@ class Task:
         elif found:
             container.started(found.id)
             container.stop_signal = found.stop_signal
-            container.image_digest = engine.image_digest(found.image)
+            container.image_digest = engine.image_digest(found.image_id)
             container.set_health(found.health)
             self._follow_logs(container, tty=found.tty, resumed=True)
             if not found.running:
@@ -345,11 +330,14 @@ class Task:
         deadline = time.monotonic() + _DRAIN
         for container in self._containers.values():
             services.logs.drain(self._log_key(container), max(0.0, deadline - time.monotonic()))
-        ids = [c.id for c in self._containers.values() if c.id]
-        # The namespace goes last: the containers live in it.
-        for group in (ids, [self._pause_id] if self._pause_id else []):
-            for removal in [services.workers.submit(services.engine.remove, i) for i in group]:
-                removal.result()
+        # By label, so that a container whose creation was never answered goes too.
+        left = services.engine.containers(self.run.id).get(self.run.id, {})
+        # The pause container goes last: the others live in its network.
+        pause = left.pop(PAUSE, None)
+        for removal in [services.workers.submit(services.engine.remove, i) for i in left.values()]:
+            removal.result()
+        if pause:
+            services.engine.remove(pause)
         services.engine.remove_volumes(self.run.id)
         self._times["stopped_at"] = _now()
         self._status = "STOPPED"
@@ -359,7 +347,7 @@ class Task:
     # Messages
 
     def _receive(self) -> None:
-        deadline = ordering.next_deadline(self._containers, self._stopping, recheck=_RECHECK)
+        deadline = ordering.next_deadline(self._containers, self._stopping)
         timeout = None if deadline is None else max(0.0, deadline - time.monotonic())
         try:
             message = self._mailbox.get(timeout=timeout)
@@ -435,26 +423,14 @@ class Task:
             self._services.publish(snapshot)
 
     def _snapshot(self) -> TaskState:
-        stop_code, reason = (self._record.stop_code, self._record.stopped_reason)
         return TaskState(
             arn=self.run.arn,
             last_status=self._status,
-            containers=tuple(
-                ContainerState(
-                    name=c.plan.name,
-                    last_status=c.status,
-                    runtime_id=c.id,
-                    image_digest=c.image_digest,
-                    exit_code=c.exit_code,
-                    reason=c.reason,
-                    health_status=c.health,
-                )
-                for c in self._containers.values()
-            ),
+            containers=tuple(c.state() for c in self._containers.values()),
             health_status=ordering.task_health(self._containers),
             host_ports=dict(self._host_ports),
-            stop_code=stop_code,
-            stopped_reason=reason,
+            stop_code=self._record.stop_code,
+            stopped_reason=self._record.stopped_reason,
             **self._times,
         )
 
