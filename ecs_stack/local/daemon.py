@@ -22,13 +22,13 @@ from typing import Any
 
 import uvicorn
 
-import ecs_stack.local.ecs
 from ecs_stack.errors import LocalCloudError
 from ecs_stack.local.addresses import AddressBook
 from ecs_stack.local.caddy import Caddy
 from ecs_stack.local.controllers.load_balancer import LoadBalancers
 from ecs_stack.local.controllers.load_balancer.api import resolvable_names
 from ecs_stack.local.docker import connect
+from ecs_stack.local.ecs import EcsService
 from ecs_stack.local.ecs.runner import DockerTaskRunner
 from ecs_stack.local.gateway import Gateway
 from ecs_stack.local.gateway_clients import Clients
@@ -91,15 +91,13 @@ class Daemon:
         if docker_host and self.docker is None:
             log.warning("no Docker engine answers at %s: tasks are recorded, not run", docker_host)
         self.runner = self._make_runner()
-        self.ecs: Any = None
-        if hasattr(ecs_stack.local.ecs, "EcsService"):
-            self.ecs = ecs_stack.local.ecs.EcsService(
-                state_dir=paths.state / "ecs",
-                account=ACCOUNT,
-                clients=self.clients,
-                runner=self.runner,
-                addresses=self.addresses,
-            )
+        self.ecs = EcsService(
+            state_dir=paths.state / "ecs",
+            account=ACCOUNT,
+            clients=self.clients,
+            runner=self.runner,
+            addresses=self.addresses,
+        )
         self.gateway.ecs = self.ecs
         self.gateway.guards.update({**self.load_balancers.api.guards(), **guards(self.clients)})
         self.gateway.rewrites.update(REWRITES)
@@ -146,8 +144,7 @@ class Daemon:
     def _start_controllers(self) -> None:
         try:
             self.load_balancers.start()
-            if self.ecs is not None:
-                self.ecs.start()
+            self.ecs.start()
         except Exception:
             # Whoever waits for the start reads the log: a cloud that can't run is no cloud.
             log.exception("the local cloud can't start")
@@ -156,8 +153,7 @@ class Daemon:
         self._ready.set()
 
     def _stop_controllers(self) -> None:
-        if self.ecs is not None:
-            self.ecs.stop()
+        self.ecs.stop()
         if self.runner is not None:
             self.runner.close()
         self.load_balancers.stop()

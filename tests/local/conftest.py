@@ -1,4 +1,4 @@
-"""A local cloud for the tests of the local target: one for the session, and fresh ones where a test breaks it."""
+"""A local cloud for the tests of the local target: one for the session, fresh ones for what breaks it."""
 
 from __future__ import annotations
 

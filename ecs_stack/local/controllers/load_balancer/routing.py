@@ -52,7 +52,7 @@ def configuration(
             listener,
             ports[listener.arn],
             [
-                *_request_headers(listener, trace_epoch),
+                *_headers(trace_epoch),
                 *_keep_counting(draining),
                 *(
                     {
@@ -94,7 +94,7 @@ def _server(listener: Listener, port: int, routes: list[Json]) -> Json:
     }
 
 
-def _request_headers(listener: Listener, trace_epoch: int) -> list[Json]:
+def _headers(trace_epoch: int) -> list[Json]:
     root = f"1-{trace_epoch:08x}-"
     # 24 hexadecimal digits of this request's own UUID, which Caddy has with dashes.
     digits = {"search_regexp": r"^(.*=1-[0-9a-f]{8}-)([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-"
@@ -112,10 +112,9 @@ def _request_headers(listener: Listener, trace_epoch: int) -> list[Json]:
                         "set": {"Connection": ["close"]},
                         "delete": ["Server"],
                     },
-                    "request": {
-                        "set": {"X-Forwarded-Proto": [listener.protocol.lower()]},
-                    },
-                }
+                },
+                # Caddy's own, added to a target's answer: so after it.
+                {"handler": "headers", "response": {"deferred": True, "delete": ["Via"]}},
             ]
         },
         {
@@ -280,7 +279,6 @@ def _to_group(arn: str, listener: Listener, groups: Mapping[str, Group], upstrea
                 # Caddy's own, which an ALB doesn't send.
                 "delete": ["X-Forwarded-Host", "Via"],
             },
-            "response": {"delete": ["Via"]},
         },
         # Connections that were upgraded (WebSocket) outlive a change of the configuration.
         "stream_close_delay": 3600 * SECOND,
@@ -299,30 +297,34 @@ def _redirect(
         "#{protocol}": listener.protocol.lower(),
         "#{host}": "{http.request.host}",
         "#{port}": str(number),
+        # Without the leading slash: the capture of the matcher below.
+        "#{path}": "{http.regexp.path.1}",
         "#{query}": "{http.request.uri.query}",
     }
     parts = {
         "protocol": config.get("Protocol", "#{protocol}").lower(),
         "host": config.get("Host", "#{host}"),
-        "path": config.get("Path", "/#{path}").replace("/#{path}", "{http.request.uri.path}"),
+        "path": config.get("Path", "/#{path}"),
         "query": config.get("Query", "#{query}"),
     }
-    parts["path"] = parts["path"].replace("#{path}", "{http.request.uri.path}")
     for keyword, value in keywords.items():
         parts = {name: text.replace(keyword, value) for name, text in parts.items()}
     base = f"{parts['protocol']}://{parts['host']}:{number}{parts['path']}"
     status = {"HTTP_301": 301, "HTTP_302": 302}[config["StatusCode"]]
-    with_query = _redirect_to(status, f"{base}?{parts['query']}" if parts["query"] else base)
-    if parts["query"] != "{http.request.uri.query}":
-        return with_query
-    has_query = [{"expression": '{http.request.uri.query} != ""'}]
-    return {
-        "handler": "subroute",
-        "routes": [
-            {"match": has_query, "terminal": True, "handle": [with_query]},
-            {"handle": [_redirect_to(status, base)]},
-        ],
-    }
+    match_path = {"vars_regexp": {"{http.request.uri.path}": {"name": "path", "pattern": "(?s)^/?(.*)$"}}}
+    # A request without a query string is redirected to a URL without "?", unless the action adds one.
+    only_if_any = (
+        {"expression": '{http.request.uri.query} != ""'} if parts["query"] == keywords["#{query}"] else {}
+    )
+    routes: list[Json] = [
+        {
+            "match": [{**match_path, **only_if_any}],
+            "terminal": True,
+            "handle": [_redirect_to(status, f"{base}?{parts['query']}")],
+        },
+        {"match": [match_path], "handle": [_redirect_to(status, base)]},
+    ]
+    return {"handler": "subroute", "routes": routes if parts["query"] else routes[1:]}
 
 
 def _redirect_to(status: int, location: str) -> Json:
