@@ -47,6 +47,7 @@ from ecs_stack.results import (
 from ecs_stack.targets import Target
 
 OnProgress = Callable[[Progress], None]
+Approve = Callable[[Preview], None]
 
 _SERVICE_TYPE = "aws:ecs/service:Service"
 
@@ -101,11 +102,11 @@ class Environment:
         with target.open() as session:
             return self._stack(engine, session.environment).preview(self._program(), on_progress=on_progress)
 
-    def up(self, *, on_progress: OnProgress | None = None, plan: Preview | None = None) -> UpReceipt:
+    def up(self, *, on_progress: OnProgress | None = None, approve: Approve | None = None) -> UpReceipt:
         """Makes what the file says, and waits until each service runs the revision that was asked for.
 
-        ``plan`` is a preview made just before; without one, this makes it. Raises RolledBackError or
-        DeploymentFailedError, with the receipt, if a service doesn't reach its revision.
+        ``approve`` is called with the preview before anything is touched, and raises to refuse it. Raises
+        RolledBackError or DeploymentFailedError, with the receipt, if a service doesn't reach its revision.
         """
         started = time.monotonic()
         self.check()
@@ -113,7 +114,9 @@ class Environment:
         outputs = self._applied(engine, target)
         with target.open() as session:
             stack = self._stack(engine, session.environment)
-            plan = plan or stack.preview(self._program(), on_progress=on_progress)
+            plan = stack.preview(self._program(), on_progress=on_progress)
+            if approve:
+                approve(plan)
             ecs = session.client("ecs")
             changes, summary, before = plan.changes, plan.summary, {}
             if outputs:
@@ -138,25 +141,24 @@ class Environment:
         _raise_unless_reached(receipt)
         return receipt
 
-    def preview_destroy(self, *, on_progress: OnProgress | None = None) -> Preview:
-        """What a destroy would delete. Raises NotFoundError without a stack."""
-        engine = _engine(on_progress)
-        found = self._find(engine)
-        with found.target.open() as session:
-            stack = Stack(found.backend, self.name, engine=engine, environment=session.environment)
-            return stack.preview_destroy(on_progress=on_progress)
-
     def destroy(
-        self, *, on_progress: OnProgress | None = None, plan: Preview | None = None
+        self, *, on_progress: OnProgress | None = None, approve: Approve | None = None
     ) -> DestroyReceipt:
-        """Deletes everything and the stack. ``plan`` is for progress. Raises NotFoundError without a
-        stack."""
+        """Deletes everything and the stack. Raises NotFoundError without a stack.
+
+        ``approve`` is called with what would be deleted, and raises to refuse it.
+        """
         started = time.monotonic()
         engine = _engine(on_progress)
         found = self._find(engine)
         with found.target.open() as session:
             stack = Stack(found.backend, self.name, engine=engine, environment=session.environment)
-            update = stack.destroy(on_progress=on_progress, total=len(plan.changes) if plan else None)
+            total = None
+            if approve:
+                plan = stack.preview_destroy(on_progress=on_progress)
+                total = len(plan.changes)
+                approve(plan)
+            update = stack.destroy(on_progress=on_progress, total=total)
         return DestroyReceipt(
             environment=self.name,
             changes=update.changes,

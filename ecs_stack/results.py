@@ -259,10 +259,11 @@ class LocalStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class ResetReceipt:
-    """What ``local reset`` removed."""
+    """What ``local reset`` removed. ``stacks`` lived in the local cloud, so nothing of them is left."""
 
     processes: int
     containers: int
     networks: int
     volumes: int
     paths: tuple[str, ...]
+    stacks: tuple[str, ...] = ()

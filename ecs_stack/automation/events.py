@@ -98,8 +98,8 @@ class Recorder:
             self.on_progress(progress)
 
     def changes(self, *, planned: bool = False) -> tuple[ResourceChange, ...]:
-        """Every resource of the run. What was begun and not finished is left out, unless ``planned``: a
-        preview finishes nothing."""
+        """Every resource of the run, in the order of their URNs (events come in any). What was begun and not
+        finished is left out, unless ``planned``: a preview finishes nothing."""
         with self._lock:
             return tuple(
                 ResourceChange(
@@ -110,7 +110,7 @@ class Recorder:
                     parent=r.parent,
                     properties=r.properties,
                 )
-                for r in self._resources.values()
+                for r in sorted(self._resources.values(), key=lambda r: r.urn)
                 if planned or (r.finished and not r.failed) or r.kind is ChangeKind.SAME
             )
 

@@ -118,6 +118,11 @@ class Stack:
             self._remove(stack)
         return _update(recorder)
 
+    def forget(self) -> None:
+        """Removes the stack, and nothing of what it made: for resources that are known to be gone."""
+        with self._translated("reset", None, Recorder()) as stack:
+            self._remove(stack)
+
     def outputs(self) -> Mapping[str, Any]:
         """The stack's outputs; secrets are blinded. Raises NotFoundError without a stack."""
         self._require()

@@ -1,0 +1,1 @@
+"""Results, events and errors -> a terminal or JSON. Nothing else prints."""

@@ -1,0 +1,89 @@
+"""What concerns a checkout as a whole: plain pulumi beside this command, the reset of the local cloud,
+versions."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib import metadata
+from pathlib import Path
+
+from ecs_stack import targets
+from ecs_stack.automation import engine as engines
+from ecs_stack.automation.backend import Backend
+from ecs_stack.automation.stacks import Stack, stacks
+from ecs_stack.outputs import EXPORT, StackOutputs
+from ecs_stack.results import ResetReceipt
+
+
+@dataclass(frozen=True)
+class ShellEnvironment:
+    """What a shell sets and unsets so that plain ``pulumi`` and ``aws`` work on the local target."""
+
+    variables: Mapping[str, str]
+    unset: tuple[str, ...]
+
+
+def shell_environment(root: Path) -> ShellEnvironment:
+    """For the local cloud of ``root``, which is started if it doesn't run; so is an engine installed."""
+    from ecs_stack.local import cloud
+    from ecs_stack.local.providers import executables
+
+    backend = Backend.local(root.resolve())
+    backend.prepare()
+    found = cloud.start(backend.root)
+    plugins = backend.home / "bin"
+    executables.install(plugins)
+    # A built engine's language host takes the first Python on PATH: it has to be this one.
+    path = [str(plugins), str(engines.ensure().bin), str(Path(sys.executable).parent)]
+    rest = [entry for entry in os.environ.get("PATH", os.defpath).split(os.pathsep) if entry not in path]
+    variables = {
+        **found.environment(),
+        "PULUMI_BACKEND_URL": backend.url,
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(backend.passphrase_file),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "PATH": os.pathsep.join([*path, *rest]),
+    }
+    strangers = {name for name in os.environ if name.startswith("AWS_")} | {"PULUMI_CONFIG_PASSPHRASE"}
+    return ShellEnvironment(variables, tuple(sorted(strangers - variables.keys())))
+
+
+def reset_local(root: Path) -> ResetReceipt:
+    """Removes the local cloud with all it made, and the stacks that lived in it: nothing of them is left."""
+    from ecs_stack.local import cloud
+
+    backend = Backend.local(root.resolve())
+    receipt = cloud.reset(backend.root)
+    if backend.is_empty():
+        return receipt
+    engine = engines.ensure()
+    removed = []
+    for each in stacks(backend, engine=engine, environment=os.environ):
+        stack = Stack(backend, each.name, engine=engine, environment=os.environ)
+        if _is_local(stack.outputs(), backend.root):
+            stack.forget()
+            removed.append(each.name)
+    return replace(receipt, stacks=tuple(removed))
+
+
+def versions() -> dict[str, str | None]:
+    """What this runs on; None for an engine that isn't there."""
+    found = engines.find()
+    packages = ("ecs-stack", "pulumi", "pulumi-aws", "pulumi-awsx", "boto3")
+    return {
+        **{name: metadata.version(name) for name in packages},
+        "pulumi engine": found.version if found else None,
+        "python": platform.python_version(),
+    }
+
+
+def _is_local(outputs: Mapping[str, object], root: Path) -> bool:
+    """A stack that never got to its outputs says nothing of where it lives; it stays."""
+    exported = outputs.get(EXPORT)
+    if not isinstance(exported, Mapping):
+        return False
+    return targets.of_stack(StackOutputs.from_dict(exported), root).name == targets.LocalTarget.name

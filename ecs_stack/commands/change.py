@@ -1,0 +1,88 @@
+"""preview, up, destroy: what changes an environment, or would."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ecs_stack.commands.options import Json, Name, Root, Target, Yes, find_root
+
+if TYPE_CHECKING:
+    from ecs_stack.results import Preview
+
+#: What ``preview --exit-code`` ends with if an up would change something.
+PENDING = 3
+
+
+def preview(
+    name: Name,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help=f"Exit with {PENDING} if there is something to change.")
+    ] = False,
+    target: Target = None,
+    json: Json = False,
+    root: Root = None,
+) -> None:
+    """Show what an up would change. Touches nothing."""
+    from ecs_stack.environment import Environment
+    from ecs_stack.render.output import Output
+
+    output = Output(json=json)
+    environment = Environment.load(find_root(root), name, target=target)
+    with output.progress() as steps:
+        found = environment.preview(on_progress=steps)
+    output.preview(found)
+    if exit_code and found.summary.pending:
+        raise typer.Exit(PENDING)
+
+
+def up(name: Name, yes: Yes = False, target: Target = None, json: Json = False, root: Root = None) -> None:
+    """Make what the environment file says.
+
+    Shows what changes, asks, applies it, and waits until every service runs the revision that was asked
+    for. Exits
+    with 4 if ECS rolled a service back.
+    """
+    from ecs_stack.environment import Environment
+    from ecs_stack.render.output import Output
+
+    output = Output(json=json)
+    environment = Environment.load(find_root(root), name, target=target)
+    if not yes:
+        output.require_terminal(instead="--yes")
+    with output.progress() as steps:
+
+        def approve(plan: Preview) -> None:
+            with steps.paused():
+                output.plan(plan)
+                if plan.summary.pending and not yes:
+                    output.confirm(f"Apply this to {name}? [y/N]", answers=("y", "Y", "yes"))
+
+        receipt = environment.up(on_progress=steps, approve=approve)
+    output.up(receipt)
+
+
+def destroy(
+    name: Name, yes: Yes = False, target: Target = None, json: Json = False, root: Root = None
+) -> None:
+    """Delete everything of an environment, and its stack.
+
+    Shows what goes, and asks for the environment's name.
+    """
+    from ecs_stack.environment import Environment
+    from ecs_stack.render.output import Output
+
+    output = Output(json=json)
+    environment = Environment.load(find_root(root), name, target=target)
+    if not yes:
+        output.require_terminal(instead="--yes")
+    with output.progress() as steps:
+
+        def approve(plan: Preview) -> None:
+            with steps.paused():
+                output.plan(plan)
+                output.confirm(f"Type the environment's name to delete all of it ({name}):", answers=(name,))
+
+        receipt = environment.destroy(on_progress=steps, approve=None if yes else approve)
+    output.destroy(receipt)

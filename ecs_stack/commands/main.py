@@ -1,0 +1,102 @@
+"""The command line: the app, and ``main``, the boundary at which every error becomes a message and an exit
+code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import cast
+
+import typer
+
+from ecs_stack.commands import change, local, look
+from ecs_stack.errors import EcsStackError, RefusedError
+
+ISSUES = "https://github.com/ecs-stack/ecs-stack/issues"
+INTERRUPTED = 130
+
+# Typer brings its own copy of click, in a place that moves: its exceptions are found by one that is public.
+_ClickException = cast(
+    type[typer.BadParameter],
+    next(each for each in typer.BadParameter.__mro__ if each.__name__ == "ClickException"),
+)
+
+app = typer.Typer(
+    name="ecs-stack",
+    help="Amazon ECS environments as code: preview, apply, watch, destroy; on AWS or on this machine.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(change.preview)
+app.command()(change.up)
+app.command()(change.destroy)
+app.command()(look.status)
+app.command()(look.logs)
+app.command("list")(look.list_)
+app.command()(look.outputs)
+app.command()(look.schema)
+app.command()(look.version)
+app.add_typer(local.app, name="local")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command; returns the exit code. Prints a traceback for bugs only."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    # gRPC's fork handlers log to stderr when the engine is started beside running servers; nothing here
+    # forks.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
+    try:
+        with _signals():
+            return int(app(words, prog_name="ecs-stack", standalone_mode=False) or 0)
+    except EcsStackError as error:
+        return _report(error, words)
+    except _ClickException as error:
+        return _report(_usage(error), words)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read stdout has seen enough. What is still buffered has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception:
+        _report_bug()
+        return 1
+
+
+def _report(error: EcsStackError, words: Sequence[str]) -> int:
+    from ecs_stack.render.output import Output
+
+    Output(json="--json" in words).error(error)
+    return error.exit_code
+
+
+def _usage(error: typer.BadParameter) -> RefusedError:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "ecs-stack"
+    return RefusedError(error.format_message(), hint=f"`{command} --help` shows what it takes.")
+
+
+def _report_bug() -> None:
+    from ecs_stack.render.output import Output
+
+    Output().bug(ISSUES)
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """A CI system stops a job with SIGTERM, a terminal that closes with SIGHUP: both end a run as Ctrl-C
+    does."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {each: signal.signal(each, interrupt) for each in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

@@ -1,0 +1,54 @@
+"""What a verb did, in a few lines. Pure."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from ecs_stack.render.changes import summary
+from ecs_stack.render.words import count, duration
+from ecs_stack.results import DestroyReceipt, ResetReceipt, Rollout, RolloutState, UpReceipt
+
+_STATES = {
+    RolloutState.UNCHANGED: ("runs as before", "dim"),
+    RolloutState.COMPLETED: ("deployed", "green"),
+    RolloutState.ROLLED_BACK: ("rolled back", "red"),
+    RolloutState.FAILED: ("failed", "red"),
+}
+
+
+def up(receipt: UpReceipt) -> list[Text]:
+    """What changed, how each service's deployment ended, and where the services answer."""
+    lines = [
+        Text(f"{receipt.environment}: {summary(receipt.summary, done=True)} ({duration(receipt.duration)})")
+    ]
+    width = max((len(r.service) for r in receipt.rollouts), default=0)
+    for rollout in receipt.rollouts:
+        lines.append(_rollout(rollout, width, receipt.urls.get(rollout.service)))
+    return lines
+
+
+def destroy(receipt: DestroyReceipt) -> list[Text]:
+    """What was deleted."""
+    what = summary(receipt.summary, done=True)
+    return [Text(f"{receipt.environment} is gone: {what} ({duration(receipt.duration)})")]
+
+
+def reset(receipt: ResetReceipt) -> list[Text]:
+    """What ``local reset`` removed."""
+    parts = [
+        count(receipt.processes, "process", "processes"),
+        count(receipt.containers, "container"),
+        count(receipt.networks, "network"),
+        count(receipt.volumes, "volume"),
+    ]
+    removed = [*receipt.paths, *(f"the stack of {name}" for name in receipt.stacks)]
+    return [Text(f"Removed {', '.join(parts)}"), *(Text(f"  {each}") for each in removed)]
+
+
+def _rollout(rollout: Rollout, width: int, url: str | None) -> Text:
+    words, style = _STATES[rollout.state]
+    line = Text(f"  {rollout.service:<{width}}  {rollout.running_revision}  ")
+    line.append(words, style=style)
+    if url:
+        line.append(f"  {url}", style="bold")
+    return line
