@@ -1,0 +1,66 @@
+"""boto3 clients against one endpoint: made once, bounded in time and retries."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from .configuration import Configuration
+
+#: Seconds. The endpoint is on this machine; an answer that takes longer than this is not coming.
+_CONNECT_TIMEOUT = 5
+_READ_TIMEOUT = 60
+_ATTEMPTS = 4
+#: The engine works on this many resources at a time by default (16 times the number of processors).
+_CONNECTIONS = 32
+
+
+class Clients:
+    """Makes and keeps clients. Thread-safe: a session isn't, a client is (botocore's documentation)."""
+
+    def __init__(self, endpoint: str) -> None:
+        self._endpoint = endpoint
+        self._lock = threading.Lock()
+        self._session: Any = boto3.session.Session(
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+            region_name="us-east-1",
+        )
+        self._clients: dict[tuple[str, str, str, str], Any] = {}
+        self._accounts: dict[tuple[str, str], str] = {}
+
+    def get(self, service: str, region: str, configuration: Configuration) -> Any:
+        """The client of a service in a region."""
+        endpoint = configuration.endpoints.get(service, self._endpoint)
+        key = (service, region, endpoint, configuration.access_key)
+        with self._lock:
+            if key not in self._clients:
+                self._clients[key] = self._session.client(
+                    service,
+                    region_name=region,
+                    endpoint_url=endpoint,
+                    aws_access_key_id=configuration.access_key,
+                    aws_secret_access_key=configuration.secret_key,
+                    config=Config(
+                        connect_timeout=_CONNECT_TIMEOUT,
+                        read_timeout=_READ_TIMEOUT,
+                        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+                        max_pool_connections=_CONNECTIONS,
+                        inject_host_prefix=False,
+                        user_agent_extra="ecs-stack-provider",
+                    ),
+                )
+            return self._clients[key]
+
+    def account(self, configuration: Configuration) -> str:
+        """The account that the credentials belong to, from STS; asked once."""
+        key = (configuration.endpoints.get("sts", self._endpoint), configuration.access_key)
+        with self._lock:
+            if key in self._accounts:
+                return self._accounts[key]
+        identity = self.get("sts", configuration.region, configuration).get_caller_identity()
+        with self._lock:
+            return self._accounts.setdefault(key, str(identity["Account"]))

@@ -1,0 +1,132 @@
+"""What differs between the inputs a resource was made from and those it shall have now."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pulumi.runtime.proto import provider_pb2
+
+from .resource import ResourceType, State
+from .values import UNKNOWN
+
+_Kind = provider_pb2.PropertyDiff
+_MISSING: Any = object()
+
+
+@dataclass
+class Difference:
+    """Changes by property path; ``replaces`` has the paths whose change makes a new resource."""
+
+    changes: dict[str, int] = field(default_factory=dict)
+    replaces: set[str] = field(default_factory=set)
+    outputs: set[str] = field(default_factory=set)
+
+    @property
+    def properties(self) -> frozenset[str]:
+        """The top-level properties that differ."""
+        return frozenset(top(path) for path in self.changes)
+
+    def response(self, *, delete_before_replace: bool) -> provider_pb2.DiffResponse:
+        """As the engine reads it."""
+        detailed = {
+            path: provider_pb2.PropertyDiff(
+                # ADD_REPLACE, DELETE_REPLACE and UPDATE_REPLACE each follow their plain kind.
+                kind=kind + (1 if path in self.replaces else 0),  # type: ignore[arg-type]
+                inputDiff=path not in self.outputs,
+            )
+            for path, kind in self.changes.items()
+        }
+        some = provider_pb2.DiffResponse.DIFF_SOME if detailed else provider_pb2.DiffResponse.DIFF_NONE
+        return provider_pb2.DiffResponse(
+            changes=some,
+            diffs=sorted(self.properties),
+            replaces=sorted({top(path) for path in self.replaces}),
+            detailedDiff=detailed,
+            hasDetailedDiff=True,
+            deleteBeforeReplace=bool(self.replaces) and delete_before_replace,
+        )
+
+
+def top(path: str) -> str:
+    """The top-level property of a path."""
+    return re.split(r"[.\[]", path, maxsplit=1)[0]
+
+
+def difference(
+    kind: ResourceType,
+    old: Mapping[str, Any],
+    new: Mapping[str, Any],
+    state: State,
+    ignore: Iterable[str] = (),
+) -> Difference:
+    """Compare inputs.
+
+    An input that wasn't given before is compared with the state: naming what AWS had chosen is no change. One that
+    AWS computes (``computed``) may be left out again without a change.
+    """
+    result = Difference()
+    ignored = set(ignore)
+    for name in sorted(old.keys() | new.keys()):
+        if name.startswith("__") or name in ignored:
+            continue
+        before = old[name] if name in old else state.get(name, _MISSING)
+        after = kind.filled(name, new.get(name, _MISSING))
+        if name not in old and isinstance(before, Mapping) and isinstance(after, Mapping):
+            before = {key: value for key, value in before.items() if key in after}
+        before = kind.filled(name, before)
+        if after is _MISSING and name == "region":
+            continue
+        _compare(kind, name, name, before, after, state, result)
+    for path in [
+        p for p in result.changes if any(p == i or p.startswith((f"{i}.", f"{i}[")) for i in ignored)
+    ]:
+        del result.changes[path]
+        result.replaces.discard(path)
+    return result
+
+
+def _compare(
+    kind: ResourceType, path: str, plain: str, before: Any, after: Any, state: State, result: Difference
+) -> None:
+    if (_empty(before) and _empty(after)) or (after is _MISSING and plain in kind.computed):
+        return
+    if before is not _MISSING and after is not _MISSING:
+        if after is not UNKNOWN and kind.same(plain, before, after, state):
+            return
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            for key in sorted(before.keys() | after.keys()):
+                where = f"{path}.{key}" if re.fullmatch(r"[\w-]+", key) else f'{path}["{key}"]'
+                _compare(
+                    kind,
+                    where,
+                    f"{plain}.{key}",
+                    before.get(key, _MISSING),
+                    after.get(key, _MISSING),
+                    state,
+                    result,
+                )
+            return
+        if isinstance(before, list) and isinstance(after, list) and plain not in kind.documents:
+            for index in range(max(len(before), len(after))):
+                _compare(
+                    kind,
+                    f"{path}[{index}]",
+                    plain,
+                    before[index] if index < len(before) else _MISSING,
+                    after[index] if index < len(after) else _MISSING,
+                    state,
+                    result,
+                )
+            return
+    change = _Kind.ADD if before is _MISSING else _Kind.DELETE if after is _MISSING else _Kind.UPDATE
+    result.changes[path] = change
+    if kind.replacement(plain, before, after):
+        result.replaces.add(path)
+
+
+def _empty(value: Any) -> bool:
+    """Nothing, or nothing in it: AWS makes no difference between the two."""
+    return value is _MISSING or value in ("", [], {})
