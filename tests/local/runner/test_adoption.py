@@ -86,18 +86,34 @@ def test_a_task_that_was_stopping_goes_on_stopping(bench: Bench) -> None:
     assert bench.left() == []
 
 
-def test_a_task_without_any_container_yet_is_started(bench: Bench) -> None:
+def test_a_task_that_was_not_launched_yet_is_started(bench: Bench) -> None:
     run = bench.run(serving())
-    Records(bench.root / ".ecs-stack" / "local" / "runner").save(run.id, Record())
-    crash(bench)
     restart(bench, run)
     bench.wait(run, "RUNNING")
 
 
-def test_a_task_of_which_nothing_is_known_is_reported_stopped(bench: Bench) -> None:
+def test_a_task_that_was_launched_and_has_no_container_yet_is_started(bench: Bench) -> None:
     run = bench.run(serving())
+    Records(bench.root / ".ecs-stack" / "local" / "runner").save(run.id, Record())
     restart(bench, run)
-    assert bench.wait(run, "STOPPED").stop_code == "EssentialContainerExited"
+    bench.wait(run, "RUNNING")
+
+
+def test_a_task_whose_end_nobody_noted_is_reported_and_not_run_again(bench: Bench) -> None:
+    after = {"dependsOn": [{"containerName": "job", "condition": "SUCCESS"}]}
+    run = bench.launch(container("job", command=["exit", "6"]), container("after", **after))
+    before = bench.wait(run, "STOPPED")
+    crash(bench)
+    restart(bench, run)
+    state = bench.wait(run, "STOPPED")
+    assert len(bench.history[run.arn]) <= 2
+    assert [(c.exit_code, c.last_status) for c in state.containers] == [(6, "STOPPED"), (None, "STOPPED")]
+    assert (state.stop_code, state.stopped_reason, state.stopped_at) == (
+        before.stop_code,
+        before.stopped_reason,
+        before.stopped_at,
+    )
+    assert bench.left() == []
 
 
 def test_a_half_started_task_is_completed(bench: Bench) -> None:

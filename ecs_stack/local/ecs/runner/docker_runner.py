@@ -100,8 +100,8 @@ class DockerTaskRunner(TaskRunner):
     def adopt(self, runs: Iterable[TaskRun]) -> None:
         """Take over after a restart.
 
-        A task that was launched but has no container yet is started; one whose containers are gone is
-        reported stopped.
+        A task that wasn't launched or has no container yet is started, one whose containers ended or are gone
+        is reported stopped, and one that had stopped before is reported as it was.
         """
         wanted = {run.id: run for run in runs}
         found = self._engine.containers()
@@ -112,9 +112,9 @@ class DockerTaskRunner(TaskRunner):
         self._records.keep_only(wanted.keys() | mine)
         for task_id, run in wanted.items():
             if task_id not in mine:
-                ids = found.get(task_id, {})
-                record = self._records.load(task_id) or (Record() if ids else None)
-                self._add(Task(run, self._services, record=record or _lost(run), ids=ids))
+                # Without a record it was never launched: the record is written first, and outlives the task.
+                record = self._records.load(task_id) or Record()
+                self._add(Task(run, self._services, record=record, ids=found.get(task_id, {})))
 
     def listen(self, listener: Callable[[TaskState], None]) -> None:
         """Call ``listener`` on every change, from the task's thread."""
@@ -145,8 +145,9 @@ class DockerTaskRunner(TaskRunner):
             with self._lock:
                 self._tasks.pop(_task_id(state.arn), None)
                 self._stopped[state.arn] = state
-                while len(self._stopped) > _STOPPED_KEPT:
-                    self._stopped.popitem(last=False)
+                if len(self._stopped) > _STOPPED_KEPT:
+                    oldest, _ = self._stopped.popitem(last=False)
+                    self._records.remove(_task_id(oldest))
         for listener in self._listeners:
             try:
                 listener(state)
@@ -185,11 +186,6 @@ class DockerTaskRunner(TaskRunner):
         with self._lock:
             task = self._tasks.get(task_id)
         return task.documents(key) if task else None
-
-
-def _lost(run: TaskRun) -> Record:
-    """The record of a task of which nothing is left: its containers were all created, and are gone."""
-    return Record(created=[c["name"] for c in run.definition["containerDefinitions"]])
 
 
 def _task_id(arn: str) -> str:

@@ -25,6 +25,7 @@ from ecs_stack.local.ecs.runner.container_config import (
     volume_name,
 )
 from ecs_stack.local.ecs.runner.errors import TaskFailedToStart, docker_text
+from ecs_stack.local.ecs.runner.ordering import Container
 from ecs_stack.local.ecs.runner.plan import ContainerPlan, TaskPlan
 
 #: What the Docker client raises: the engine's refusals, and connections that fail or break.
@@ -35,7 +36,8 @@ DOCKER_ERRORS = (
 )
 # Seconds that Docker may need to note that the kernel killed a container for its memory use.
 _OOM_NOTE = 0.3
-_SIGKILL_EXIT = 137
+#: The exit code of a process that SIGKILL ended (128 + 9).
+SIGKILL_EXIT = 137
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +50,6 @@ class Inspected:
     oom_killed: bool
     health: str
     stop_signal: str
-    tty: bool
     image_id: str
 
     @property
@@ -121,15 +122,16 @@ class Engine:
                 f"CannotPullContainerError: {docker_text(error)}", container=container.name
             ) from error
 
-    def image_digest(self, reference: str) -> str | None:
-        """The image's digest in its repository; for an image that was never in one, its id."""
+    def describe_image(self, container: Container, reference: str) -> None:
+        """Note the image's stop signal and digest; an image that was never in a repository has its id."""
         try:
             image = self.api.inspect_image(reference)
-        except DOCKER_ERRORS:
-            return None
-        for digest in image.get("RepoDigests") or ():
-            return str(digest).split("@", 1)[1]
-        return str(image["Id"])
+        except docker.errors.ImageNotFound:
+            # Its tag was moved and the image removed while the container ran.
+            return
+        digests = image.get("RepoDigests")
+        container.image_digest = digests[0].split("@", 1)[1] if digests else image["Id"]
+        container.stop_signal = (image.get("Config") or {}).get("StopSignal") or container.stop_signal
 
     def create(
         self,
@@ -185,7 +187,6 @@ class Engine:
             oom_killed=state["OOMKilled"],
             health=(state.get("Health") or {}).get("Status", "none"),
             stop_signal=config.get("StopSignal") or "SIGTERM",
-            tty=config.get("Tty", False),
             image_id=found["Image"],
         )
 
@@ -199,7 +200,7 @@ class Engine:
         while (
             found
             and not killed_by_us
-            and found.exit_code == _SIGKILL_EXIT
+            and found.exit_code == SIGKILL_EXIT
             and not found.oom_killed
             and time.monotonic() < deadline
         ):

@@ -13,9 +13,28 @@ from ecs_stack.local.ecs.runner.errors import TaskFailedToStart
 from ecs_stack.local.ecs.runner.metadata import MetadataServer
 from ecs_stack.local.ecs.runner.model import ClientFactory, ContainerState, TaskState
 from ecs_stack.local.ecs.runner.plan import ContainerPlan, TaskPlan
+from ecs_stack.local.ecs.runner.secrets import resolve_secrets
 
 
-def variables(
+def of_task(
+    plan: TaskPlan, clients: ClientFactory, *, endpoint: str | None, metadata: MetadataServer | None
+) -> dict[str, dict[str, str]]:
+    """The environment of each container, secrets included. Raises TaskFailedToStart."""
+    secrets = resolve_secrets(plan, clients)
+    return {
+        c.name: _variables(
+            plan,
+            c,
+            files=_environment_files(plan, c, clients),
+            secrets=secrets[c.name],
+            endpoint=endpoint,
+            metadata=metadata,
+        )
+        for c in plan.containers
+    }
+
+
+def _variables(
     plan: TaskPlan,
     container: ContainerPlan,
     *,
@@ -49,7 +68,7 @@ def variables(
     return result
 
 
-def environment_files(plan: TaskPlan, container: ContainerPlan, clients: ClientFactory) -> dict[str, str]:
+def _environment_files(plan: TaskPlan, container: ContainerPlan, clients: ClientFactory) -> dict[str, str]:
     """Variables of the container's ``environmentFiles`` in S3; of a repeated one the first counts.
 
     The format is ECS's: a VARIABLE=VALUE a line, ``#`` begins a comment, quotation marks belong to the value.

@@ -15,23 +15,24 @@ from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Any
 
-from ecs_stack.local.ecs.runner import environment, ordering
+from ecs_stack.local.ecs.runner import adoption, environment, ordering
 from ecs_stack.local.ecs.runner.container_config import PAUSE
-from ecs_stack.local.ecs.runner.engine import DOCKER_ERRORS
+from ecs_stack.local.ecs.runner.engine import DOCKER_ERRORS, SIGKILL_EXIT
 from ecs_stack.local.ecs.runner.errors import TaskFailedToStart, docker_text
 from ecs_stack.local.ecs.runner.log_shipper import destination
 from ecs_stack.local.ecs.runner.metadata import container_key
 from ecs_stack.local.ecs.runner.model import TaskRun, TaskState
 from ecs_stack.local.ecs.runner.plan import plan_task, refuse_unsupported
 from ecs_stack.local.ecs.runner.records import Ended, Record
-from ecs_stack.local.ecs.runner.secrets import registry_credentials, resolve_secrets
+from ecs_stack.local.ecs.runner.secrets import registry_credentials
 from ecs_stack.local.ecs.runner.services import Message, Services
 
 _log = logging.getLogger(__name__)
 
 ESSENTIAL_EXITED = "Essential container in task exited"
 OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
-_SIGKILL_EXIT = 137
+# Seconds before a Docker engine that doesn't answer is asked again.
+_DOCKER_RETRY = 0.5
 # Seconds to wait for an ended container's last lines to be shipped.
 _DRAIN = 15.0
 
@@ -100,10 +101,15 @@ class Task:
     # The life of a task
 
     def _main(self) -> None:
-        try:
-            if self._resumed:
+        while self._resumed and not self._detached:
+            try:
                 self._resume()
-            if not self._stopping and any(c.status == "PENDING" for c in self._containers.values()):
+                break
+            except DOCKER_ERRORS as error:
+                _log.warning("task %s: Docker: %s", self.run.id, error)
+                time.sleep(_DOCKER_RETRY)
+        try:
+            if not self._interrupted() and any(c.status == "PENDING" for c in self._containers.values()):
                 self._prepare()
         except TaskFailedToStart as error:
             self._fail(error)
@@ -120,14 +126,14 @@ class Task:
             except DOCKER_ERRORS as error:
                 # Docker is away or overloaded; events or the next look tell how the task fares.
                 _log.warning("task %s: Docker: %s", self.run.id, error)
-                time.sleep(0.5)
+                time.sleep(_DOCKER_RETRY)
                 self._mailbox.put(Message("verify"))
             except Exception as error:
                 if self._detached:
                     return
                 _log.exception("task %s", self.run.id)
                 self.stop("TaskFailedToStart", f"InternalError: {error}")
-                time.sleep(0.5)
+                time.sleep(_DOCKER_RETRY)
 
     def _prepare(self) -> None:
         """Network, secrets, log streams, images: in the order in which Fargate fails on them."""
@@ -139,18 +145,9 @@ class Task:
         self._status = "PENDING"
         self._save()
         self._publish()
-        secrets = resolve_secrets(self.plan, services.clients)
-        self._environment = {
-            c.name: environment.variables(
-                self.plan,
-                c,
-                files=environment.environment_files(self.plan, c, services.clients),
-                secrets=secrets[c.name],
-                endpoint=services.endpoint,
-                metadata=services.metadata,
-            )
-            for c in self.plan.containers
-        }
+        self._environment = environment.of_task(
+            self.plan, services.clients, endpoint=services.endpoint, metadata=services.metadata
+        )
         pending = [c for c in self.plan.containers if self._containers[c.name].status == "PENDING"]
         for container in pending:
             if to := destination(self.plan, container):
@@ -162,7 +159,7 @@ class Task:
             if not services.engine.has_image(container.image):
                 credentials = registry_credentials(container, services.clients)
                 self._await_pull(services.pulls.submit(services.engine.pull, container, credentials))
-            self._containers[container.name].image_digest = services.engine.image_digest(container.image)
+            services.engine.describe_image(self._containers[container.name], container.image)
         self._times.setdefault("pull_stopped_at", _now())
         services.engine.make_volumes(self.plan)
 
@@ -179,45 +176,22 @@ class Task:
 
     def _resume(self) -> None:
         """Find out what became of the task's containers while nobody watched."""
-        engine, record = self._services.engine, self._record
+        record = self._record
         if record.stop_code:
             self._stop_request = (record.stop_code, record.stopped_reason or "")
-        pause = self._adopted.get(PAUSE)
-        found = engine.inspect(pause) if pause else None
-        if found and found.running:
-            self._pause_id, self._host_ports = found.id, engine.published(found.id)
-            self._status = "PENDING"
-        elif found:
-            engine.remove(found.id)
-        for name, container in self._containers.items():
-            self._resume_container(name, container)
-        network_lost = self._pause_id is None and any(
-            c.status != "PENDING" for c in self._containers.values()
-        )
-        if network_lost:
+        survey = adoption.survey(self._containers, record, self._adopted, self._services.engine)
+        self._pause_id, self._host_ports = survey.pause_id, survey.host_ports
+        if survey.pause_id:
+            self._status = "RUNNING" if "started_at" in self._times else "PENDING"
+        for container in survey.alive_or_ended:
+            self._follow_logs(container, resumed=True)
+        for container, exit_code in survey.ended:
+            self._container_ended(container, exit_code)
+        if survey.network_lost:
             self.stop("EssentialContainerExited", ESSENTIAL_EXITED)
-        if self._times.get("started_at") and self._status == "PENDING":
-            self._status = "RUNNING"
+        if "stopped_at" in self._times:
+            self._status = "STOPPED"
         self._publish()
-
-    def _resume_container(self, name: str, container: ordering.Container) -> None:
-        engine = self._services.engine
-        found = engine.inspect(self._adopted[name]) if name in self._adopted else None
-        if found and found.status == "created":
-            engine.remove(found.id)
-        elif found:
-            container.started(found.id)
-            container.stop_signal = found.stop_signal
-            container.image_digest = engine.image_digest(found.image_id)
-            container.set_health(found.health)
-            self._follow_logs(container, tty=found.tty, resumed=True)
-            if not found.running:
-                self._container_ended(container, str(found.exit_code))
-        elif name in self._record.ended:
-            ended = self._record.ended[name]
-            container.ended(ended.exit_code, ended.reason)
-        elif name in self._record.created:
-            self._container_ended(container, str(_SIGKILL_EXIT))
 
     # Steps
 
@@ -275,13 +249,7 @@ class Task:
         container.id = container_id
         services.engine.start(plan, container_id)
         container.started(container_id)
-        found = services.engine.inspect(container_id)
-        if found:
-            container.stop_signal = found.stop_signal
-            self._follow_logs(container, tty=found.tty, resumed=False)
-            if found.running:
-                return
-        self.post(Message("ended", container_id, str(found.exit_code if found else _SIGKILL_EXIT)))
+        self._follow_logs(container, resumed=False)
 
     def _start_failed(self, container: ordering.Container, error: TaskFailedToStart) -> None:
         container.ended(None, error.reason)
@@ -289,11 +257,11 @@ class Task:
         if container.plan.essential:
             self._fail(error)
 
-    def _follow_logs(self, container: ordering.Container, *, tty: bool, resumed: bool) -> None:
+    def _follow_logs(self, container: ordering.Container, *, resumed: bool) -> None:
         to = destination(self.plan, container.plan)
         if to and container.id:
-            key = self._log_key(container)
-            self._services.logs.follow(key, container.id, to, tty=tty, resumed=resumed)
+            tty = bool(container.plan.definition.get("pseudoTerminal"))
+            self._services.logs.follow(self._log_key(container), container.id, to, tty=tty, resumed=resumed)
 
     def _log_key(self, container: ordering.Container) -> str:
         return f"{self.run.id}.{container.plan.name}"
@@ -313,6 +281,7 @@ class Task:
             for container in self._containers.values():
                 if container.status == "PENDING":
                     container.ended(None, container.reason)
+                    self._record.ended[container.plan.name] = Ended(reason=container.reason)
             self._save()
             self._publish()
         now = time.monotonic()
@@ -341,7 +310,7 @@ class Task:
         services.engine.remove_volumes(self.run.id)
         self._times["stopped_at"] = _now()
         self._status = "STOPPED"
-        services.records.remove(self.run.id)
+        self._save()
         self._publish()
 
     # Messages
@@ -386,7 +355,7 @@ class Task:
         if found and found.running:
             return
         oom = container.oom or (found is not None and found.oom_killed)
-        code = found.exit_code if found else int(exit_code or _SIGKILL_EXIT)
+        code = found.exit_code if found else int(exit_code or SIGKILL_EXIT)
         container.ended(code, OUT_OF_MEMORY if oom else None)
         self._record.ended[container.plan.name] = Ended(exit_code=code, reason=container.reason)
         if container.plan.essential:
@@ -401,7 +370,7 @@ class Task:
             if container.status == "RUNNING" and container.id:
                 found = engine.inspect(container.id)
                 if found is None or not found.running:
-                    self._container_ended(container, str(found.exit_code if found else _SIGKILL_EXIT))
+                    self._container_ended(container, str(found.exit_code if found else SIGKILL_EXIT))
                 else:
                     container.set_health(found.health)
         if self._pause_id and not self._stopping:
