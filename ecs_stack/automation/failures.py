@@ -12,6 +12,7 @@ import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import unquote
 
 import pulumi.automation as auto
 
@@ -26,8 +27,9 @@ from ecs_stack.errors import (
 from ecs_stack.results import ChangeKind
 
 _LOCK = re.compile(
-    r"^\s*file://(?P<file>\S+): created by (?P<user>\S+)@(?P<host>\S+) \(pid (?P<pid>\d+)\) at (?P<at>\S+)",
-    re.M,
+    r"^\s*file://(?P<file>[^?\s]+)(?:\?\S*)?: "
+    r"created by (?P<user>\S+)@(?P<host>\S+) \(pid (?P<pid>\d+)\) at (?P<at>\S+)",
+    re.MULTILINE,
 )
 _ANY_LOCK = re.compile(r": created by (?P<who>.+@.+ \(pid \d+\)) at (?P<at>\S+)")
 _MISSING_PLUGIN = re.compile(r"[Nn]o (?:resource )?plugin '?(?:pulumi-resource-)?([\w-]+)'?")
@@ -62,7 +64,7 @@ def locks(error: auto.CommandError) -> list[Lock]:
     """The lock files that the engine found in its way."""
     return [
         Lock(
-            Path(found["file"]),
+            Path(unquote(found["file"])),
             found["user"],
             found["host"],
             int(found["pid"]),

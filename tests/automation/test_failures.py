@@ -1,0 +1,96 @@
+"""What the engine's failures mean to the user. The texts are what engine 3.259.0 printed."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+import pulumi.automation as auto
+import pytest
+from pulumi.automation.errors import create_command_error
+
+from ecs_stack.automation.events import Problem, Recorder
+from ecs_stack.automation.failures import interruption, locks, translate
+from ecs_stack.errors import EcsStackError, EngineError, LockedError, UpdateFailedError
+
+
+def failure(stderr: str = "", stdout: str = "") -> auto.CommandError:
+    return create_command_error(auto.CommandResult(stdout, stderr, 255))
+
+
+def translated(error: auto.CommandError, *problems: Problem) -> EcsStackError:
+    return translate(error, environment="dev", doing="up", recorder=Recorder(problems=list(problems)))
+
+
+def locked(host: str, pid: int) -> auto.CommandError:
+    return failure(
+        "error: the stack is currently locked by 1 lock(s). Either wait for the other process(es) "
+        "to end or delete the lock file with `pulumi cancel`.\n"
+        "  file:///srv/my%20shop/.ecs-stack/state/.pulumi/locks/organization/ecs-stack/dev/7a.json"
+        "?no_tmp_dir=true: "
+        f"created by ann@{host} (pid {pid}) at 2026-11-24T10:35:05+01:00"
+    )
+
+
+def test_a_lock_says_who_holds_it_and_since_when() -> None:
+    error = translated(locked("build-7", 4711))
+    assert isinstance(error, LockedError)
+    assert error.exit_code == 2
+    assert "ann@build-7 (pid 4711) since 2026-11-24 09:35:05 UTC" in error.message
+
+
+@pytest.mark.parametrize(
+    ("host", "pid", "stale"),
+    [
+        pytest.param(socket.gethostname(), 2**22 + 1, True, id="a process of this machine that is gone"),
+        pytest.param(socket.gethostname(), os.getpid(), False, id="a process that lives"),
+        pytest.param("elsewhere", 2**22 + 1, False, id="another machine"),
+    ],
+)
+def test_only_a_dead_process_of_this_machine_leaves_a_stale_lock(host: str, pid: int, stale: bool) -> None:
+    (lock,) = locks(locked(host, pid))
+    assert lock.is_stale is stale
+    assert str(lock.file) == "/srv/my shop/.ecs-stack/state/.pulumi/locks/organization/ecs-stack/dev/7a.json"
+
+
+def test_the_providers_words_without_a_traceback_and_without_echoes() -> None:
+    error = translated(
+        failure(stdout="..."),
+        Problem("Service dev-api", "1 error occurred:\n\t* creating ECS Service: no such cluster\n"),
+        Problem(None, "update failed"),
+    )
+    assert isinstance(error, UpdateFailedError)
+    assert error.message == (
+        "up dev failed: Service dev-api: 1 error occurred: * creating ECS Service: no such cluster"
+    )
+    crash = Problem(None, 'boom\nTraceback (most recent call last)\n  File "x.py", line 3')
+    assert translated(failure(), crash).message == "up dev failed: boom"
+
+
+def test_several_failures_are_listed() -> None:
+    error = translated(failure(), Problem("Vpc dev", "full"), Problem("Role dev", "denied"))
+    assert error.message == "up dev failed, 2 errors"
+    assert error.problems == ("Vpc dev: full", "Role dev: denied")
+
+
+def test_a_failure_without_diagnostics_has_the_engines_last_error() -> None:
+    error = translated(failure("warning: x\nerror: could not read the bucket: denied"))
+    assert error.message == "up dev failed: could not read the bucket: denied"
+
+
+def test_a_wrong_passphrase() -> None:
+    error = translated(failure("error: getting secrets manager: incorrect passphrase"))
+    assert isinstance(error, EngineError)
+    assert ".ecs-stack/passphrase" in (error.hint or "")
+
+
+def test_a_missing_plugin_says_how_to_install_it() -> None:
+    error = translated(failure("error: no resource plugin 'pulumi-resource-aws' found in the workspace"))
+    assert isinstance(error, EngineError)
+    assert error.hint == "Install it: `pulumi plugin install resource aws`."
+
+
+def test_an_interruption_says_what_was_done() -> None:
+    error = interruption("dev", "up", Recorder())
+    assert error.exit_code == 130
+    assert "0 changes were made" in error.message
