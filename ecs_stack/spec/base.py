@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sized
 from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Strict, ValidationError
@@ -39,6 +39,14 @@ def rule(problem: Callable[[T], str | None]) -> AfterValidator:
         return value
 
     return AfterValidator(check)
+
+
+def _empty(items: Sized) -> str | None:
+    return None if items else "needs at least one"
+
+
+#: For lists. pydantic's own min_length would count an item that is wrong as missing, too.
+NOT_EMPTY = rule(_empty)
 
 
 def refuse(model: BaseModel, broken: Iterable[tuple[Path, str]]) -> None:

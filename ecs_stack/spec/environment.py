@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, Strict, model_validator
 
 from ecs_stack.rules import endpoints, images, logs, names, routes, secrets, subnets, tags
-from ecs_stack.spec.base import Model, Path, refuse, rule
+from ecs_stack.spec.base import NOT_EMPTY, Model, Path, refuse, rule
 from ecs_stack.spec.service import Service
 
 _REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d")
@@ -93,7 +93,7 @@ class LoadBalancer(Model):
     """The load balancer in front of all services that have a route; there is none if no service has."""
 
     allow_from: Annotated[
-        tuple[Annotated[str, rule(subnets.cidr_problem)], ...], Strict(False), Field(min_length=1)
+        tuple[Annotated[str, rule(subnets.cidr_problem)], ...], Strict(False), NOT_EMPTY
     ] = ("0.0.0.0/0",)
     """The IPv4 blocks that may connect."""
     idle_timeout: Annotated[int, Field(ge=1, le=4000)] = 60

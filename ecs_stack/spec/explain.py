@@ -73,7 +73,8 @@ def _problem(details: ErrorDetails, tree: Node, model: type[BaseModel]) -> Probl
         fields = _fields(model, path[:-1])
         known = f"{words.did_you_mean(str(path[-1]), fields)}There are: {', '.join(fields)}."
         return Problem(key, dotted(path), f"is not a field. {known}")
-    mark = key if on_key or node is None else node.mark
+    # An empty value stands nowhere: its key does.
+    mark = key if on_key or node is None or (node.value is None and not node.text) else node.mark
     return Problem(mark, dotted(path), _text(details, node, on_key))
 
 
@@ -114,7 +115,6 @@ _WANTED: Mapping[str, str] = {
 _BOUNDS: Mapping[str, str] = {
     "ge": "must be {0} or more, not {got}",
     "le": "must be {0} or less, not {got}",
-    "min_length": "needs at least {0}",
     "max_length": "takes at most {0}",
 }
 

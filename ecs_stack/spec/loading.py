@@ -49,6 +49,7 @@ def load(root: Path, name: str) -> Environment:
 def json_schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of an environment file, for editors."""
     schema = EnvironmentFile.model_json_schema()
+    required = schema.pop("required")
     extends = {
         "type": "string",
         "title": "Extends",
@@ -61,7 +62,7 @@ def json_schema() -> dict[str, Any]:
         "title": "An ecs-stack environment",
         "properties": {EXTENDS: extends, **schema["properties"]},
         # What a file must have may come from the one it extends.
-        "anyOf": [{"required": [EXTENDS]}, {"required": schema.pop("required")}],
+        "anyOf": [{"required": [EXTENDS]}, {"required": required}],
     }
 
 

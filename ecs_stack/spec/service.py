@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, Strict, model_validator
 
 from ecs_stack.rules import deployment, fargate, health, images, policies, routes, secrets
-from ecs_stack.spec.base import Model, Path, Strings, refuse, rule
+from ecs_stack.spec.base import NOT_EMPTY, Model, Path, Strings, refuse, rule
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
@@ -33,12 +33,8 @@ def _user_problem(user: str) -> str | None:
 # Named outside the models: inside, a field hides the module of the same name.
 Variable = Annotated[str, rule(_variable_problem)]
 SecretReference = Annotated[str, rule(secrets.problem)]
-Actions = Annotated[
-    tuple[Annotated[str, rule(policies.action_problem)], ...], Strict(False), Field(min_length=1)
-]
-Resources = Annotated[
-    tuple[Annotated[str, rule(policies.resource_problem)], ...], Strict(False), Field(min_length=1)
-]
+Actions = Annotated[tuple[Annotated[str, rule(policies.action_problem)], ...], Strict(False), NOT_EMPTY]
+Resources = Annotated[tuple[Annotated[str, rule(policies.resource_problem)], ...], Strict(False), NOT_EMPTY]
 
 
 class Health(Model):

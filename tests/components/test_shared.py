@@ -1,0 +1,153 @@
+"""The components that services share: network, cluster, load balancer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pulumi
+import pytest
+
+from ecs_stack.components import (
+    Cluster,
+    ClusterArgs,
+    LoadBalancer,
+    LoadBalancerArgs,
+    Network,
+    NetworkArgs,
+)
+from tests.components.recording import Recording
+
+TAGS = {"team": "a"}
+
+
+def _settled(declare: Callable[[], Any]) -> None:
+    pulumi.runtime.test(lambda: declare() and None)()
+
+
+@pytest.mark.parametrize(("nat", "strategy"), [("none", "None"), ("single", "Single"), ("per-zone", "OnePerAz")])
+def test_a_network(built: Recording, nat: Any, strategy: str) -> None:
+    _settled(lambda: Network("dev", NetworkArgs(region="eu-west-1", cidr="10.1.0.0/16", zones=3, nat=nat, tags=TAGS)))
+    vpc = built.one("awsx:ec2:Vpc")
+    assert vpc.parent == "ecs-stack:index:Network::dev"
+    assert vpc.inputs == {
+        "cidrBlock": "10.1.0.0/16",
+        "numberOfAvailabilityZones": 3,
+        "natGateways": {"strategy": strategy},
+        "subnetStrategy": "Auto",
+        "enableDnsHostnames": True,
+        "tags": TAGS,
+    }
+
+
+def test_a_network_with_endpoints(built: Recording) -> None:
+    _settled(lambda: Network("dev", NetworkArgs(region="eu-west-1", endpoints=["s3", "ecr"])))
+    vpc = built.one("awsx:ec2:Vpc")
+    interface = {"vpcEndpointType": "Interface", "privateDnsEnabled": True}
+    assert vpc["vpcEndpointStrategy"] == "Auto"
+    assert vpc["vpcEndpointSpecs"] == [
+        {"serviceName": "com.amazonaws.eu-west-1.s3", "vpcEndpointType": "Gateway"},
+        {"serviceName": "com.amazonaws.eu-west-1.ecr.api", **interface},
+        {"serviceName": "com.amazonaws.eu-west-1.ecr.dkr", **interface},
+    ]
+
+
+@pulumi.runtime.test
+def test_a_networks_outputs(built: Recording) -> pulumi.Output[None]:
+    network = Network("dev", NetworkArgs(region="eu-west-1"))
+
+    def check(known: list[Any]) -> None:
+        assert known[0] == "vpc-1"
+        assert known[1] == ["subnet-public-1", "subnet-public-2"]
+        assert known[2] == ["subnet-private-1", "subnet-private-2"]
+
+    outputs = (network.vpc_id, network.public_subnet_ids, network.private_subnet_ids)
+    return pulumi.Output.all(*outputs).apply(check)
+
+
+def test_a_cluster(built: Recording) -> None:
+    args = ClusterArgs(cluster_name="dev", fargate=1, fargate_spot=4, container_insights="enhanced")
+    _settled(lambda: Cluster("dev", args))
+    cluster = built.one("ecs/cluster:Cluster")
+    assert cluster["name"] == "dev"
+    assert cluster["settings"] == [{"name": "containerInsights", "value": "enhanced"}]
+    providers = built.one("ecs/clusterCapacityProviders:ClusterCapacityProviders")
+    assert providers["capacityProviders"] == ["FARGATE", "FARGATE_SPOT"]
+    assert providers["defaultCapacityProviderStrategies"] == [
+        {"capacityProvider": "FARGATE", "weight": 1},
+        {"capacityProvider": "FARGATE_SPOT", "weight": 4},
+    ]
+
+
+@pulumi.runtime.test
+def test_a_clusters_outputs(built: Recording) -> pulumi.Output[None]:
+    cluster = Cluster("dev", ClusterArgs(cluster_name="shop"))
+    assert cluster.capacity == {"FARGATE": 1}
+
+    def check(known: list[Any]) -> None:
+        assert known == ["shop", "arn:aws:Cluster:dev"]
+
+    return pulumi.Output.all(cluster.name, cluster.arn).apply(check)
+
+
+BALANCER = LoadBalancerArgs(
+    vpc_id="vpc-1",
+    subnet_ids=["subnet-public-1", "subnet-public-2"],
+    allow_from=["192.0.2.0/24", "198.51.100.0/24"],
+    idle_timeout=120,
+    tags=TAGS,
+)
+
+
+def test_a_load_balancer(built: Recording) -> None:
+    _settled(lambda: LoadBalancer("dev", BALANCER))
+    balancer = built.one("lb/loadBalancer:LoadBalancer")
+    assert (balancer["loadBalancerType"], balancer["internal"]) == ("application", False)
+    assert balancer["subnets"] == ["subnet-public-1", "subnet-public-2"]
+    assert balancer["securityGroups"] == ["SecurityGroup-dev-lb"]
+    assert (balancer["dropInvalidHeaderFields"], balancer["idleTimeout"]) == (True, 120)
+
+
+def test_a_request_that_no_service_takes_gets_404(built: Recording) -> None:
+    _settled(lambda: LoadBalancer("dev", BALANCER))
+    listener = built.one("lb/listener:Listener")
+    assert (listener["port"], listener["protocol"]) == (80, "HTTP")
+    (action,) = listener["defaultActions"]
+    assert action["type"] == "fixed-response"
+    assert action["fixedResponse"]["statusCode"] == "404"
+
+
+def test_who_may_connect(built: Recording) -> None:
+    _settled(lambda: LoadBalancer("dev", BALANCER))
+    rules = built.of("vpc/securityGroupIngressRule:SecurityGroupIngressRule")
+    assert [(r["cidrIpv4"], r["ipProtocol"], r["fromPort"], r["toPort"]) for r in rules] == [
+        ("192.0.2.0/24", "tcp", 80, 80),
+        ("198.51.100.0/24", "tcp", 80, 80),
+    ]
+    # Nothing goes out before a service asks for it.
+    assert built.of("vpc/securityGroupEgressRule:SecurityGroupEgressRule") == []
+    group = built.one("ec2/securityGroup:SecurityGroup")
+    assert group["egress"] is None
+
+
+def test_a_long_name_fits_a_load_balancer(built: Recording) -> None:
+    _settled(lambda: LoadBalancer("e" * 32, BALANCER))
+    assert len(built.one("lb/loadBalancer:LoadBalancer").name) == 24
+
+
+@pulumi.runtime.test
+def test_a_load_balancers_outputs(built: Recording) -> pulumi.Output[None]:
+    balancer = LoadBalancer("dev", BALANCER)
+    assert balancer.listener_port == 80
+
+    def check(known: list[Any]) -> None:
+        assert known == [
+            "arn:aws:LoadBalancer:dev",
+            "lb.example.com",
+            "arn:aws:Listener:dev",
+            "SecurityGroup-dev-lb",
+        ]
+
+    return pulumi.Output.all(balancer.arn, balancer.dns_name, balancer.listener_arn, balancer.security_group_id).apply(
+        check
+    )
