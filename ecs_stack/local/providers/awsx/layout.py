@@ -98,8 +98,8 @@ def check_elastic_ips(args: VpcArgs, zone_count: int) -> None:
     reason = {
         "None": "Elastic IP allocation IDs cannot be specified when NAT Gateway strategy is 'None'",
         "Single": "Exactly one Elastic IP may be specified when NAT Gateway strategy is 'Single'",
-        "OnePerAz": "The number of Elastic IPs, if specified, must match the number of availability zones for "
-        f"the VPC ({zone_count}) when NAT Gateway strategy is 'OnePerAz'",
+        "OnePerAz": "The number of Elastic IPs, if specified, must match the number of availability zones "
+        f"for the VPC ({zone_count}) when NAT Gateway strategy is 'OnePerAz'",
     }[strategy]
     raise ArgumentError("natGateways.elasticIpAllocationIds", reason)
 

@@ -1,4 +1,4 @@
-"""Runs programs with ``awsx`` components under the real engine, against the stand-in awsx and an echoing aws."""
+"""Runs programs with ``awsx`` components under the real engine: the stand-in awsx, and an aws that echoes."""
 
 from __future__ import annotations
 
