@@ -43,6 +43,9 @@ def check(definition: Definition) -> None:
                 f"Role is not valid: {member} {definition[member]!r} is not an IAM role's ARN."
             )
     _check_size(definition)
+    fargate = "FARGATE" in definition.get("requiresCompatibilities", ())
+    if fargate:
+        _check_fargate_task(definition)
     containers = definition["containerDefinitions"]
     if not containers:
         raise client_error("Container list cannot be empty.")
@@ -65,12 +68,18 @@ def check(definition: Definition) -> None:
         raise client_error(
             "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'."
         )
-    if "FARGATE" in definition.get("requiresCompatibilities", ()):
+    if fargate:
         check_fargate(definition)
 
 
 def check_fargate(definition: Definition) -> None:
     """The rules for tasks on Fargate."""
+    _check_fargate_task(definition)
+    for container in definition["containerDefinitions"]:
+        _check_fargate_container(container, definition)
+
+
+def _check_fargate_task(definition: Definition) -> None:
     if definition.get("networkMode") != "awsvpc":
         raise client_error("Fargate only supports network mode \u2018awsvpc\u2019.")
     for member in ("cpu", "memory"):
@@ -99,8 +108,6 @@ def check_fargate(definition: Definition) -> None:
             raise client_error(
                 f"Fargate does not support host.sourcePath or Docker volumes (volume {volume['name']!r})."
             )
-    for container in definition["containerDefinitions"]:
-        _check_fargate_container(container, definition)
 
 
 def needs_execution_role(container: Mapping[str, Any]) -> str | None:

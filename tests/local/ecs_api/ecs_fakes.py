@@ -1,4 +1,4 @@
-"""Stand-ins for what Amazon ECS talks to: Docker (a runner in memory), EC2, Elastic Load Balancing, EventBridge."""
+"""Stand-ins for what Amazon ECS talks to: a runner in memory, EC2, Elastic Load Balancing, EventBridge."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import boto3
 from botocore.config import Config
@@ -27,10 +27,10 @@ FARGATE = {"launchType": "FARGATE", "networkConfiguration": NETWORK}
 
 
 class FakeRunner(TaskRunner):
-    """Tasks that run at once. An image's name says what becomes of it: ``crash``, ``no-such``, ``slow``, ...
+    """Tasks that run at once. An image's name says what becomes of it.
 
-    ``crash``: exits with 1 as soon as it runs. ``no-such``: can't be pulled. ``manual``: stays PENDING until the
-    test moves it. ``sick``: its container health check fails. Any other: RUNNING, and HEALTHY if it's checked.
+    ``crash``: exits with 1 as soon as it runs. ``no-such``: can't be pulled. ``manual``: stays PENDING until
+    the test moves it. ``sick``: its container health check fails. Any other: RUNNING, and HEALTHY if checked.
     """
 
     def __init__(self) -> None:
@@ -138,7 +138,7 @@ def _error(code: str, message: str, operation: str) -> ClientError:
 class FakeEc2:
     """Two subnets in two zones of one VPC, one tiny subnet, one elsewhere."""
 
-    subnets = {
+    subnets: ClassVar = {
         "subnet-a": ("eu-west-1a", "vpc-1", "10.20.0.0/24"),
         "subnet-b": ("eu-west-1b", "vpc-1", "10.20.1.0/24"),
         "subnet-tiny": ("eu-west-1a", "vpc-1", "10.20.2.0/28"),
@@ -164,7 +164,7 @@ class FakeEc2:
 
 
 class FakeElb:
-    """One target group on a load balancer. ``verdict`` says how each target fares; draining ends when told."""
+    """A target group on a load balancer. ``verdict`` says how each target fares."""
 
     def __init__(self, addresses: AddressBook) -> None:
         self.addresses = addresses
