@@ -42,8 +42,8 @@ def engine() -> Iterator[docker.DockerClient]:
 
 
 @pytest.fixture(scope="session")
-def image(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The probe, compiled statically and put into an image of its own."""
+def probe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The probe, compiled statically."""
     binary = tmp_path_factory.mktemp("probe") / "probe"
     subprocess.run(
         ["go", "build", "-trimpath", "-ldflags", "-s -w", "-o", str(binary), "."],
@@ -51,6 +51,12 @@ def image(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory)
         env={**os.environ, "CGO_ENABLED": "0"},
         check=True,
     )
+    return binary
+
+
+@pytest.fixture(scope="session")
+def image(engine: docker.DockerClient, probe: Path) -> Iterator[str]:
+    """An image of the probe, from nothing else."""
     context = io.BytesIO()
     dockerfile = (
         b"FROM scratch\nCOPY probe /probe\nWORKDIR /srv/app\nENV FROM_IMAGE=yes\n"
@@ -60,7 +66,7 @@ def image(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory)
         entry = tarfile.TarInfo("Dockerfile")
         entry.size = len(dockerfile)
         tar.addfile(entry, io.BytesIO(dockerfile))
-        tar.add(binary, "probe")
+        tar.add(probe, "probe")
     context.seek(0)
     engine.images.build(fileobj=context, custom_context=True, tag=IMAGE, rm=True)
     yield IMAGE
@@ -80,12 +86,12 @@ class Bench:
         self.runs: dict[str, TaskRun] = {}
         self.runner = self.make_runner()
 
-    def make_runner(self) -> DockerTaskRunner:
+    def make_runner(self, endpoint: str | None = None) -> DockerTaskRunner:
         runner = DockerTaskRunner(
             docker=docker.from_env(),
             root=self.root,
             clients=self.clients,
-            endpoint_for_containers=None,
+            endpoint_for_containers=endpoint,
         )
         runner.listen(self._note)
         return runner
@@ -134,9 +140,7 @@ class Bench:
                 while len(self.history.get(run.arn, [])) <= position:
                     left = deadline - time.monotonic()
                     if left <= 0 or not self.changed.wait(left):
-                        raise AssertionError(
-                            f"not in {timeout} s; last: {self.history.get(run.arn, [None])[-1]}"
-                        )
+                        raise AssertionError(f"not in {timeout} s; last: {self.history.get(run.arn, [None])[-1]}")
                 state = self.history[run.arn][position]
                 if wanted(state):
                     return state
@@ -218,9 +222,9 @@ def container(name: str = "app", **definition: Any) -> dict[str, Any]:
 def serving(name: str = "app", port: int = 8080, **definition: Any) -> dict[str, Any]:
     """A probe that answers on ``port``."""
     definition.setdefault("command", ["serve", str(port)])
+    definition.setdefault("portMappings", [{"containerPort": port, "protocol": "tcp"}])
     return container(
         name,
-        portMappings=[{"containerPort": port, "protocol": "tcp"}],
         **definition,
     )
 

@@ -22,21 +22,15 @@ class FakeLogs:
 
     def create_log_group(self, *, logGroupName: str) -> None:
         if logGroupName in self.groups:
-            raise _error(
-                "ResourceAlreadyExistsException", "The specified log group already exists", "CreateLogGroup"
-            )
+            raise _error("ResourceAlreadyExistsException", "The specified log group already exists", "CreateLogGroup")
         self.groups[logGroupName] = {}
 
     def create_log_stream(self, *, logGroupName: str, logStreamName: str) -> None:
         if logStreamName in self._group(logGroupName):
-            raise _error(
-                "ResourceAlreadyExistsException", "The specified log stream already exists", "CreateLogStream"
-            )
+            raise _error("ResourceAlreadyExistsException", "The specified log stream already exists", "CreateLogStream")
         self.groups[logGroupName][logStreamName] = []
 
-    def put_log_events(
-        self, *, logGroupName: str, logStreamName: str, logEvents: list[dict[str, Any]]
-    ) -> None:
+    def put_log_events(self, *, logGroupName: str, logStreamName: str, logEvents: list[dict[str, Any]]) -> None:
         with self._lock:
             self.calls += 1
             if self.failing:
@@ -50,9 +44,7 @@ class FakeLogs:
                 raise _error("InvalidParameterException", "events out of order or empty", "PutLogEvents")
             streams = self._group(logGroupName)
             if logStreamName not in streams:
-                raise _error(
-                    "ResourceNotFoundException", "The specified log stream does not exist.", "PutLogEvents"
-                )
+                raise _error("ResourceNotFoundException", "The specified log stream does not exist.", "PutLogEvents")
             streams[logStreamName] += logEvents
 
     def get_log_events(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import subprocess
+import sys
 import time
 
 import pytest
 
 from ecs_stack.local.ecs.runner import DockerTaskRunner, TaskRun
 from ecs_stack.local.ecs.runner.records import Record, Records
-from tests.local.runner.conftest import Bench, container, logging_to, serving
+from tests.local.runner.conftest import GROUP, Bench, container, logging_to, serving
 from tests.local.runner.test_logs import lines, until
+from tests.local.runner.worker import clients
 
 pytestmark = pytest.mark.docker
 
@@ -33,9 +37,7 @@ def restart(bench: Bench, *runs: TaskRun) -> DockerTaskRunner:
 
 def test_live_tasks_are_taken_over(bench: Bench) -> None:
     run = bench.up(serving("app"), container("once", command=["exit", "5"], essential=False))
-    before = bench.wait(
-        run, lambda s: s.containers[1].last_status == "STOPPED" and s.last_status == "RUNNING"
-    )
+    before = bench.wait(run, lambda s: s.containers[1].last_status == "STOPPED" and s.last_status == "RUNNING")
     address = json.loads(bench.call(run, "/self"))["environment"]["ECS_CONTAINER_METADATA_URI_V4"]
     crash(bench)
     assert bench.left()
@@ -161,3 +163,25 @@ def test_close_leaves_containers_alone_and_says_nothing_more(bench: Bench) -> No
     assert len(bench.history[run.arn]) == seen
     restart(bench, run)
     bench.wait(run, "STOPPED")
+
+
+def test_kill_9_again_and_again_loses_and_doubles_no_line(bench: Bench) -> None:
+    run = bench.run(container(command=["tick"], logConfiguration=logging_to()))
+    bench.runner.close()
+    run_file, log = bench.root / "run.json", bench.root / "log.jsonl"
+    run_file.write_text(json.dumps(dataclasses.asdict(run)))
+    command = [sys.executable, "-m", "tests.local.runner.worker", str(bench.root), str(run_file), str(log), GROUP]
+    for _ in range(3):
+        size = log.stat().st_size if log.exists() else 0
+        process = subprocess.Popen(command)
+        until(lambda before=size: log.exists() and log.stat().st_size > before + 20_000, timeout=15)
+        process.kill()
+        process.wait()
+    bench.clients = clients(log, GROUP)
+    restart(bench, run)
+    bench.wait(run, "RUNNING")
+    bench.stop(run)
+    seen = lines(bench, run)
+    last = int(seen[-1].removeprefix("end "))
+    assert seen[:-1] == [str(i) for i in range(last)]
+    assert last > 500

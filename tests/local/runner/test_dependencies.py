@@ -29,9 +29,7 @@ def once(code: int, seconds: int = 0) -> dict[str, Any]:
 
 def test_start(bench: Bench) -> None:
     run = bench.up(serving("app", **on("proxy", "START")), container("proxy"))
-    app, proxy = (
-        bench.engine.api.inspect_container(bench.docker_id(run, n))["State"] for n in ("app", "proxy")
-    )
+    app, proxy = (bench.engine.api.inspect_container(bench.docker_id(run, n))["State"] for n in ("app", "proxy"))
     assert proxy["StartedAt"] < app["StartedAt"]
 
 
@@ -62,9 +60,7 @@ def test_complete_takes_any_exit_code(bench: Bench) -> None:
 
 
 def test_start_timeout(bench: Bench) -> None:
-    run = bench.launch(
-        serving("app", **on("slow", "COMPLETE")), container("slow", essential=False, startTimeout=2)
-    )
+    run = bench.launch(serving("app", **on("slow", "COMPLETE")), container("slow", essential=False, startTimeout=2))
     begun = time.monotonic()
     state = bench.wait(run, "STOPPED")
     assert time.monotonic() - begun > 2

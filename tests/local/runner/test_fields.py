@@ -206,6 +206,24 @@ def test_region_metadata_address_and_documents(bench: Bench) -> None:
     assert "404" in bench.call(run, "/get", url=f"{address}x/task")
 
 
+def test_endpoint_for_containers(bench: Bench) -> None:
+    bench.runner.close()
+    bench.runner = bench.make_runner("http://172.17.0.1:4566")
+    run = bench.up(serving(environment=[{"name": "AWS_ACCESS_KEY_ID", "value": "mine"}]))
+    variables = this(bench, run)["environment"]
+    assert variables["AWS_ENDPOINT_URL"] == "http://172.17.0.1:4566"
+    assert (variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"]) == ("mine", "local")
+    assert variables["ECS_CONTAINER_METADATA_URI_V4"].startswith("http://172.17.0.1:")
+
+
+def test_udp_and_tcp_on_one_port(bench: Bench) -> None:
+    both = [{"containerPort": 8080, "protocol": p} for p in ("tcp", "udp")]
+    run = bench.up(serving(portMappings=both))
+    assert bench.call(run, "/healthy") == ""
+    ports = bench.engine.api.inspect_container(bench.pause_id(run))["NetworkSettings"]["Ports"]
+    assert set(ports) == {"8080/tcp", "8080/udp"}
+
+
 def test_image_digest_is_reported(bench: Bench) -> None:
     run = bench.up(serving())
     state = bench.runner.state(run.arn)
@@ -226,6 +244,11 @@ def test_environment_files_from_s3(bench: Bench) -> None:
     [
         ({"volumes": [{"name": "v", "efsVolumeConfiguration": {"fileSystemId": "fs-1"}}]}, "efsVolume"),
         ({"pidMode": "task"}, "pidMode"),
+        (
+            {"containerDefinitions": [serving(portMappings=[{"containerPortRange": "80-90"}])]},
+            "containerPortRange of container 'app'",
+        ),
+        ({"containerDefinitions": [container(hostname="h")]}, "hostname of container 'app'"),
         ({"networkMode": "bridge"}, "networkMode bridge"),
     ],
 )

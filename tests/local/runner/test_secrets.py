@@ -13,10 +13,7 @@ pytestmark = pytest.mark.docker
 
 SSM = "arn:aws:ssm:eu-west-1:000000000000:parameter"
 ASM = "arn:aws:secretsmanager:eu-west-1:000000000000:secret:acme/db-AbCdEf"
-PREFIX = (
-    "ResourceInitializationError: unable to pull secrets or registry auth: "
-    "execution resource retrieval failed: "
-)
+PREFIX = "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: "
 
 
 def test_every_form_of_a_secret(bench: Bench) -> None:

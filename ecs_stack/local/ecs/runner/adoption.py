@@ -22,9 +22,7 @@ class Survey:
     network_lost: bool = False
 
 
-def survey(
-    containers: Mapping[str, Container], record: Record, ids: Mapping[str, str], engine: Engine
-) -> Survey:
+def survey(containers: Mapping[str, Container], record: Record, ids: Mapping[str, str], engine: Engine) -> Survey:
     """Bring ``containers`` up to what Docker has of them; ``ids`` maps their names to Docker ids.
 
     Containers that were created but never started are removed, to be made again. Raises one of DOCKER_ERRORS.

@@ -75,8 +75,7 @@ def pause_arguments(plan: TaskPlan, image: str, root: str) -> dict[str, Any]:
         "host_config": {
             "NetworkMode": "none" if plan.run.definition.get("networkMode") == "none" else "bridge",
             "PortBindings": {
-                f"{port}/{protocol}": [{"HostIp": "127.0.0.1", "HostPort": ""}]
-                for port, protocol in plan.ports
+                f"{port}/{protocol}": [{"HostIp": "127.0.0.1", "HostPort": ""}] for port, protocol in plan.ports
             },
             "Sysctls": _sysctls(plan, "net."),
             "ReadonlyRootfs": True,
@@ -125,9 +124,7 @@ def container_arguments(
     return arguments
 
 
-def _host_config(
-    plan: TaskPlan, container: ContainerPlan, pause_id: str, ids: Mapping[str, str]
-) -> dict[str, Any]:
+def _host_config(plan: TaskPlan, container: ContainerPlan, pause_id: str, ids: Mapping[str, str]) -> dict[str, Any]:
     definition = container.definition
     linux = definition.get("linuxParameters", {})
     capabilities = linux.get("capabilities", {})

@@ -81,13 +81,10 @@ class Engine:
             ) from error
 
     def published(self, pause_id: str) -> dict[int, int]:
-        """Container port -> port on 127.0.0.1."""
+        """Container port -> port on 127.0.0.1; of a port that has both protocols, TCP's."""
         ports = self.api.inspect_container(pause_id)["NetworkSettings"]["Ports"] or {}
-        return {
-            int(port.split("/")[0]): int(bindings[0]["HostPort"])
-            for port, bindings in ports.items()
-            if bindings
-        }
+        by_protocol = sorted(ports.items(), key=lambda item: item[0].endswith("/tcp"))
+        return {int(port.split("/")[0]): int(bindings[0]["HostPort"]) for port, bindings in by_protocol if bindings}
 
     def make_volumes(self, plan: TaskPlan) -> None:
         """Make the task-scoped volumes, empty."""

@@ -119,14 +119,10 @@ def documents(plan: TaskPlan, state: TaskState, name: str) -> tuple[dict[str, An
     return containers[name], {key: value for key, value in task.items() if value is not None}
 
 
-def _container(
-    plan: TaskPlan, container: ContainerPlan, state: ContainerState, task: TaskState
-) -> dict[str, Any]:
+def _container(plan: TaskPlan, container: ContainerPlan, state: ContainerState, task: TaskState) -> dict[str, Any]:
     run, definition = plan.run, container.definition
     agent_labels = {
-        key: value
-        for key, value in labels("", run, container.name).items()
-        if key.startswith("com.amazonaws.ecs.")
+        key: value for key, value in labels("", run, container.name).items() if key.startswith("com.amazonaws.ecs.")
     }
     document = {
         "DockerId": state.runtime_id,
@@ -142,9 +138,7 @@ def _container(
         "StartedAt": _time(task.started_at),
         "Type": "NORMAL",
         "ContainerARN": f"{run.arn.replace(':task/', ':container/')}/{container.name}",
-        "Networks": [
-            {"NetworkMode": run.definition.get("networkMode", "awsvpc"), "IPv4Addresses": [run.private_ip]}
-        ],
+        "Networks": [{"NetworkMode": run.definition.get("networkMode", "awsvpc"), "IPv4Addresses": [run.private_ip]}],
     }
     if task.health_status != "UNKNOWN" and definition.get("healthCheck"):
         document["Health"] = {"status": state.health_status}

@@ -14,7 +14,7 @@ from ecs_stack.local.ecs.runner.services import Message
 _log = logging.getLogger(__name__)
 
 # Seconds between attempts to reach a Docker engine that is away.
-_RETRY = 1.0
+_RETRY = 0.5
 
 
 class EventWatcher:

@@ -139,9 +139,7 @@ class LogShipper:
             if self._pump is None:
                 self._pump = threading.Thread(target=self._ship_all, name="ecs-logs", daemon=True)
                 self._pump.start()
-        threading.Thread(
-            target=self._read, args=(shipment, resumed), name=f"ecs-logs-{key[:12]}", daemon=True
-        ).start()
+        threading.Thread(target=self._read, args=(shipment, resumed), name=f"ecs-logs-{key[:12]}", daemon=True).start()
 
     def drain(self, key: str, timeout: float) -> bool:
         """Wait until all that an ended container wrote is shipped, then forget it. False: timed out."""
@@ -193,9 +191,7 @@ class LogShipper:
         # A second earlier: lines of stdout and stderr aren't written strictly in the order of their times.
         since = max(0, min(shipment.read.values(), default=0) // _NS - 1)
         try:
-            source = OutputStream(
-                self._api, shipment.container_id, since=since, follow=follow, tty=shipment.tty
-            )
+            source = OutputStream(self._api, shipment.container_id, since=since, follow=follow, tty=shipment.tty)
         except _STREAM_ERRORS:
             return
         shipment.source = source

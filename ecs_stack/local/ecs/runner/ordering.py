@@ -139,9 +139,7 @@ def next_deadline(containers: Containers, stopping: bool) -> float | None:
 
 def task_health(containers: Containers) -> str:
     """From the essential containers that have a health check (API reference, Task, healthStatus)."""
-    checked = [
-        c.health for c in containers.values() if c.plan.essential and c.plan.definition.get("healthCheck")
-    ]
+    checked = [c.health for c in containers.values() if c.plan.essential and c.plan.definition.get("healthCheck")]
     if "UNHEALTHY" in checked:
         return "UNHEALTHY"
     return "HEALTHY" if checked and all(h == "HEALTHY" for h in checked) else "UNKNOWN"

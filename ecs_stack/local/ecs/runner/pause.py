@@ -28,9 +28,7 @@ _PROGRAMS = {
     # again: x8 = 73 (ppoll); x0..x3 = 0 (no descriptors, no timeout); svc 0; b again
     "arm64": (
         183,
-        struct.pack(
-            "<7I", 0xD2800928, 0xD2800000, 0xD2800001, 0xD2800002, 0xD2800003, 0xD4000001, 0x17FFFFFA
-        ),
+        struct.pack("<7I", 0xD2800928, 0xD2800000, 0xD2800001, 0xD2800002, 0xD2800003, 0xD4000001, 0x17FFFFFA),
     ),
 }
 _LOAD_ADDRESS = 0x400000

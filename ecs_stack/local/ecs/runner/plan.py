@@ -79,9 +79,7 @@ def plan_task(run: TaskRun) -> TaskPlan:
     """Apply ``run.overrides`` to the task definition."""
     definition = run.definition
     overrides = {o["name"]: o for o in run.overrides.get("containerOverrides", ())}
-    containers = tuple(
-        _container(c, overrides.get(c["name"], {})) for c in definition["containerDefinitions"]
-    )
+    containers = tuple(_container(c, overrides.get(c["name"], {})) for c in definition["containerDefinitions"])
     ports = {
         (int(mapping["containerPort"]), mapping.get("protocol", "tcp")): None
         for c in containers
@@ -121,6 +119,10 @@ def refuse_unsupported(plan: TaskPlan) -> None:
                 raise TaskFailedToStart(
                     f"ResourceInitializationError: {field} of container {container.name!r}: {_UNSUPPORTED}"
                 )
+        if any("containerPortRange" in mapping for mapping in container.definition.get("portMappings", ())):
+            raise TaskFailedToStart(
+                f"ResourceInitializationError: containerPortRange of container {container.name!r}: {_UNSUPPORTED}"
+            )
         log = container.definition.get("logConfiguration")
         if log and log["logDriver"] != "awslogs":
             raise TaskFailedToStart(
@@ -138,8 +140,7 @@ def _container(definition: Mapping[str, Any], override: Mapping[str, Any]) -> Co
         if override.get(key):
             merged[key] = [*definition.get(key, ()), *override[key]]
     depends_on = [
-        Dependency(container=d["containerName"], condition=d["condition"])
-        for d in definition.get("dependsOn", ())
+        Dependency(container=d["containerName"], condition=d["condition"]) for d in definition.get("dependsOn", ())
     ]
     # A container whose volumes are shared must exist first: the agent orders volumesFrom (and links) as
     # START.
@@ -151,9 +152,7 @@ def _container(definition: Mapping[str, Any], override: Mapping[str, Any]) -> Co
         essential=definition.get("essential", True),
         depends_on=tuple(depends_on),
         start_timeout=int(definition.get("startTimeout") or START_TIMEOUT),
-        stop_timeout=int(
-            STOP_TIMEOUT if definition.get("stopTimeout") is None else definition["stopTimeout"]
-        ),
+        stop_timeout=int(STOP_TIMEOUT if definition.get("stopTimeout") is None else definition["stopTimeout"]),
     )
 
 

@@ -14,10 +14,7 @@ from ecs_stack.local.ecs.runner.errors import TaskFailedToStart
 from ecs_stack.local.ecs.runner.model import ClientFactory
 from ecs_stack.local.ecs.runner.plan import ContainerPlan, TaskPlan
 
-_PREFIX = (
-    "ResourceInitializationError: unable to pull secrets or registry auth: "
-    "execution resource retrieval failed"
-)
+_PREFIX = "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed"
 _RETRIED = "service call has been retried 1 time(s)"
 # GetParameters takes ten names a call.
 _NAMES_A_CALL = 10
@@ -138,13 +135,9 @@ def _json_value(text: str, key: str, failed: str) -> str:
     try:
         document = json.loads(text)
     except ValueError:
-        raise TaskFailedToStart(
-            f"{failed}: retrieved secret from Secrets Manager is not valid json"
-        ) from None
+        raise TaskFailedToStart(f"{failed}: retrieved secret from Secrets Manager is not valid json") from None
     if not isinstance(document, dict) or key not in document:
-        raise TaskFailedToStart(
-            f"{failed}: retrieved secret from Secrets Manager did not contain json key {key}"
-        )
+        raise TaskFailedToStart(f"{failed}: retrieved secret from Secrets Manager did not contain json key {key}")
     value = document[key]
     return value if isinstance(value, str) else json.dumps(value)
 

@@ -219,20 +219,14 @@ class Task:
                 return
             if not ready:
                 break
-            for container, future in [
-                (c, self._services.workers.submit(self._create_and_start, c)) for c in ready
-            ]:
+            for container, future in [(c, self._services.workers.submit(self._create_and_start, c)) for c in ready]:
                 try:
                     future.result()
                 except TaskFailedToStart as error:
                     self._start_failed(container, error)
             self._save()
         everything = self._containers.values()
-        if (
-            self._status == "PENDING"
-            and all(c.status != "PENDING" for c in everything)
-            and not self._stopping
-        ):
+        if self._status == "PENDING" and all(c.status != "PENDING" for c in everything) and not self._stopping:
             self._times["started_at"] = _now()
             self._status = "RUNNING"
             self._save()

@@ -5,6 +5,7 @@
 //	probe exit CODE [SECONDS]          exit, after a while
 //	probe print N TEXT                 print N numbered lines to stdout and one to stderr, exit 0
 //	probe stubborn                     ignore SIGTERM
+//	probe tick                         print a number every millisecond, end on SIGTERM
 package main
 
 import (
@@ -45,6 +46,18 @@ func main() {
 			fmt.Printf("%s %d\n", args[2], i)
 		}
 		fmt.Fprintln(os.Stderr, "done")
+	case "tick":
+		stop := make(chan os.Signal, 1)
+		signal.Notify(stop, syscall.SIGTERM)
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				fmt.Println("end", i)
+				return
+			case <-time.After(time.Millisecond):
+				fmt.Println(i)
+			}
+		}
 	case "stubborn":
 		signal.Ignore(syscall.SIGTERM)
 		fmt.Println("ready")
