@@ -25,7 +25,7 @@ class Call:
 
     ``tags`` are all tags the resource shall have, the provider's default ones included. ``seconds`` is the time the
     user allows (customTimeouts), or 0. ``created`` is set as soon as the resource exists, so that a failure after it
-    doesn't orphan it.
+    doesn't orphan it; ``facts`` is what a create or update learnt that the read after it needs.
     """
 
     clients: Clients
@@ -35,6 +35,7 @@ class Call:
     tags: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0
     created: str | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
         """The boto3 client of a service in the resource's region."""
@@ -64,13 +65,25 @@ class Call:
         self, codes: Container[str], call: Callable[..., Any], /, *, seconds: float = 30, **arguments: Any
     ) -> Any:
         """Call again while AWS answers with one of the codes, for at most ``seconds``; then its error stands."""
+        return self.retry_if(lambda error: errors.code(error) in codes, call, seconds=seconds, **arguments)
+
+    def retry_if(
+        self,
+        passing: Callable[[ClientError], bool],
+        call: Callable[..., Any],
+        /,
+        *,
+        seconds: float,
+        **arguments: Any,
+    ) -> Any:
+        """Call again while AWS's error is one that passes, for at most ``seconds``; then its error stands."""
         deadline = time.monotonic() + (self.seconds or seconds)
         pause = _FIRST_LOOK
         while True:
             try:
                 return call(**arguments)
             except ClientError as error:
-                if errors.code(error) not in codes or time.monotonic() >= deadline:
+                if not passing(error) or time.monotonic() >= deadline:
                     raise
             self.pause(pause)
             pause = min(pause * 1.5, _SLOWEST_LOOK)

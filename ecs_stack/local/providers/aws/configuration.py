@@ -79,10 +79,7 @@ class Configuration:
             forbidden_account_ids=tuple(inputs.get("forbiddenAccountIds") or ()),
             default_tags=dict((inputs.get("defaultTags") or {}).get("tags") or {}),
             endpoints={
-                service: url
-                for entry in inputs.get("endpoints") or ()
-                for service, url in entry.items()
-                if url
+                service: url for entry in inputs.get("endpoints") or () for service, url in entry.items() if url
             },
             **keys,
         )

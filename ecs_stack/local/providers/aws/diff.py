@@ -67,7 +67,7 @@ def difference(
     An input that wasn't given before is compared with the state: naming what AWS had chosen is no change. One that
     AWS computes (``computed``) may be left out again without a change.
     """
-    result = Difference()
+    comparison = _Comparison(kind, dict(new), state)
     ignored = set(ignore)
     for name in sorted(old.keys() | new.keys()):
         if name.startswith("__") or name in ignored:
@@ -76,55 +76,43 @@ def difference(
         after = kind.filled(name, new.get(name, _MISSING))
         if name not in old and isinstance(before, Mapping) and isinstance(after, Mapping):
             before = {key: value for key, value in before.items() if key in after}
-        before = kind.filled(name, before)
-        if after is _MISSING and name == "region":
-            continue
-        _compare(kind, name, name, before, after, state, result)
-    for path in [
-        p for p in result.changes if any(p == i or p.startswith((f"{i}.", f"{i}[")) for i in ignored)
-    ]:
+        if after is not _MISSING or name != "region":
+            comparison.compare(name, name, kind.filled(name, before), after)
+    result = comparison.result
+    for path in [p for p in result.changes if any(p == i or p.startswith((f"{i}.", f"{i}[")) for i in ignored)]:
         del result.changes[path]
         result.replaces.discard(path)
     return result
 
 
-def _compare(
-    kind: ResourceType, path: str, plain: str, before: Any, after: Any, state: State, result: Difference
-) -> None:
-    if (_empty(before) and _empty(after)) or (after is _MISSING and plain in kind.computed):
-        return
-    if before is not _MISSING and after is not _MISSING:
-        if after is not UNKNOWN and kind.same(plain, before, after, state):
+@dataclass
+class _Comparison:
+    kind: ResourceType
+    inputs: State
+    state: State
+    result: Difference = field(default_factory=Difference)
+
+    def compare(self, path: str, plain: str, before: Any, after: Any) -> None:
+        """Record what differs at ``path``; ``plain`` is the path without indexes."""
+        if (_empty(before) and _empty(after)) or (after is _MISSING and plain in self.kind.computed):
             return
-        if isinstance(before, Mapping) and isinstance(after, Mapping):
-            for key in sorted(before.keys() | after.keys()):
-                where = f"{path}.{key}" if re.fullmatch(r"[\w-]+", key) else f'{path}["{key}"]'
-                _compare(
-                    kind,
-                    where,
-                    f"{plain}.{key}",
-                    before.get(key, _MISSING),
-                    after.get(key, _MISSING),
-                    state,
-                    result,
-                )
-            return
-        if isinstance(before, list) and isinstance(after, list) and plain not in kind.documents:
-            for index in range(max(len(before), len(after))):
-                _compare(
-                    kind,
-                    f"{path}[{index}]",
-                    plain,
-                    before[index] if index < len(before) else _MISSING,
-                    after[index] if index < len(after) else _MISSING,
-                    state,
-                    result,
-                )
-            return
-    change = _Kind.ADD if before is _MISSING else _Kind.DELETE if after is _MISSING else _Kind.UPDATE
-    result.changes[path] = change
-    if kind.replacement(plain, before, after):
-        result.replaces.add(path)
+        if before is not _MISSING and after is not _MISSING:
+            if after is not UNKNOWN and self.kind.same(plain, before, after, self.state):
+                return
+            if isinstance(before, Mapping) and isinstance(after, Mapping):
+                for key in sorted(before.keys() | after.keys()):
+                    where = f"{path}.{key}" if re.fullmatch(r"[\w-]+", key) else f'{path}["{key}"]'
+                    self.compare(where, f"{plain}.{key}", before.get(key, _MISSING), after.get(key, _MISSING))
+                return
+            if isinstance(before, list) and isinstance(after, list):
+                for index in range(max(len(before), len(after))):
+                    items = (v[index] if index < len(v) else _MISSING for v in (before, after))
+                    self.compare(f"{path}[{index}]", plain, *items)
+                return
+        change = _Kind.ADD if before is _MISSING else _Kind.DELETE if after is _MISSING else _Kind.UPDATE
+        self.result.changes[path] = change
+        if self.kind.replacement(plain, None if after is _MISSING else after, self.inputs, self.state):
+            self.result.replaces.add(path)
 
 
 def _empty(value: Any) -> bool:

@@ -19,9 +19,7 @@ def invoke(token: str, call: Call, arguments: Mapping[str, Any]) -> tuple[dict[s
         )
     function, allowed = _FUNCTIONS[token]
     problems = [
-        Problem(
-            name, f"the local target's stand-in for {token} has no argument {name!r}{nearest(name, allowed)}"
-        )
+        Problem(name, f"the local target's stand-in for {token} has no argument {name!r}{nearest(name, allowed)}")
         for name in arguments
         if name not in allowed
     ]

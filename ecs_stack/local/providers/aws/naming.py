@@ -28,7 +28,5 @@ class Autoname:
         digits = hashlib.sha256(seed).hexdigest()[:_DIGITS] if seed else secrets.token_hex(4)[:_DIGITS]
         stem = f"{logical}-" if prefix is None else prefix
         if len(stem) + _DIGITS > self.limit:
-            raise ValueError(
-                f"name {stem!r} plus {_DIGITS} random chars is longer than maximum length {self.limit}"
-            )
+            raise ValueError(f"name {stem!r} plus {_DIGITS} random chars is longer than maximum length {self.limit}")
         return stem + digits

@@ -107,9 +107,7 @@ def replaces_name(kind: ResourceType, old: State, new: State) -> bool:
 def planned(kind: ResourceType, inputs: State, call: Call) -> State:
     """Outputs of a resource that would be made: what isn't an input is not known."""
     known = {k: v for k, v in inputs.items() if not k.startswith("__")}
-    outputs: State = {
-        k: UNKNOWN for k in schema(kind.token).outputs if k in kind.computed or k not in _inputs(kind)
-    }
+    outputs: State = {k: UNKNOWN for k in schema(kind.token).outputs if k in kind.computed or k not in _inputs(kind)}
     outputs.update(known)
     if kind.tagged:
         outputs["tagsAll"] = UNKNOWN if has_unknown(inputs.get("tags")) else dict(call.tags)
@@ -165,9 +163,7 @@ def update(
     changed = diff.difference(kind, old, inputs, state, ignore).properties
     if not changed:
         # A create that failed midway is tried again with the inputs it had: what AWS has is what differs.
-        changed = diff.difference(
-            kind, {k: v for k, v in state.items() if k in inputs}, inputs, state
-        ).properties
+        changed = diff.difference(kind, {k: v for k, v in state.items() if k in inputs}, inputs, state).properties
     try:
         kind.update(call, resource_id, state, inputs, changed)
         if kind.tagged:
@@ -204,9 +200,7 @@ def _equal(kind: ResourceType, name: str, old: Any, new: Any, state: State) -> b
     if old in (None, "", [], {}) and new in (None, "", [], {}):
         return True
     return (
-        old is not None
-        and new is not None
-        and kind.same(name, kind.filled(name, old), kind.filled(name, new), state)
+        old is not None and new is not None and kind.same(name, kind.filled(name, old), kind.filled(name, new), state)
     )
 
 
@@ -216,22 +210,23 @@ def _inputs(kind: ResourceType) -> frozenset[str]:
 
 
 def _read_new(kind: ResourceType, call: Call, resource_id: str, inputs: State) -> State:
+    state = inputs | call.facts
     found: list[State] = []
 
     def look() -> bool:
-        properties = kind.read(call, resource_id, inputs)
+        properties = kind.read(call, resource_id, state)
         if properties is not None:
             found.append(properties)
         return bool(found)
 
     call.wait(look, seconds=_VISIBLE, what=f"{kind.token} {resource_id} to be visible")
     found[0].pop("id", None)
-    return _complete(kind, call, found[0], inputs)
+    return _complete(kind, call, found[0], state)
 
 
 def _best_known(kind: ResourceType, call: Call, resource_id: str, state: State) -> State:
     try:
-        found = kind.read(call, resource_id, state)
+        found = kind.read(call, resource_id, state | call.facts)
     except Exception:  # the first failure is the one to report
         found = None
     if found is None:

@@ -17,7 +17,5 @@ def get(token: str) -> ResourceType:
     kind = REGISTRY.get(token)
     if kind is None:
         hint = nearest(token, REGISTRY)
-        raise ProviderError(
-            f"the local target's stand-in for the aws provider has no resource type {token!r}{hint}"
-        )
+        raise ProviderError(f"the local target's stand-in for the aws provider has no resource type {token!r}{hint}")
     return kind

@@ -67,14 +67,10 @@ class ResourceType:
         """All properties as AWS has them now, or None if it isn't there. An ``id`` in it corrects the id."""
         raise NotImplementedError
 
-    def update(
-        self, call: Call, resource_id: str, state: State, inputs: State, changed: frozenset[str]
-    ) -> None:
+    def update(self, call: Call, resource_id: str, state: State, inputs: State, changed: frozenset[str]) -> None:
         """Change what ``changed`` names. Tags are handled by ``retag``."""
 
-    def retag(
-        self, call: Call, resource_id: str, state: State, add: Mapping[str, str], drop: list[str]
-    ) -> None:
+    def retag(self, call: Call, resource_id: str, state: State, add: Mapping[str, str], drop: list[str]) -> None:
         """Set and remove tags."""
 
     def delete(self, call: Call, resource_id: str, state: State) -> None:
@@ -89,8 +85,8 @@ class ResourceType:
             return bool(canonical(old) == canonical(new))
         return bool(old == new)
 
-    def replacement(self, path: str, old: Any, new: Any) -> bool:  # noqa: ARG002
-        """Whether a change at ``path`` (without indexes) makes a new resource."""
+    def replacement(self, path: str, new: Any, inputs: State, state: State) -> bool:  # noqa: ARG002
+        """Whether a change at ``path`` (without indexes) makes a new resource; ``new`` is None if it is left out."""
         parts = path.split(".")
         return any(".".join(parts[: i + 1]) in self.replaces for i in range(len(parts)))
 
@@ -109,9 +105,7 @@ class ResourceType:
 
     def unsupported(self, inputs: State) -> list[str]:
         """Paths of inputs that pulumi-aws knows and this stand-in doesn't."""
-        allowed = (
-            self.inputs | ({"region"} if self.regional else set()) | ({"tags"} if self.tagged else set())
-        )
+        allowed = self.inputs | ({"region"} if self.regional else set()) | ({"tags"} if self.tagged else set())
         found = [name for name in inputs if name not in allowed]
         for name, codec in self.blocks.items():
             if name in inputs:

@@ -65,9 +65,7 @@ def schema(token: str) -> Schema:
         token=token,
         inputs=_input_types(arguments),
         required=frozenset(
-            names[p.name]
-            for p in parameters.values()
-            if p.name in names and p.default is inspect.Parameter.empty
+            names[p.name] for p in parameters.values() if p.name in names and p.default is inspect.Parameter.empty
         ),
         outputs=frozenset(_types.resource_types(getattr(module, name))),
     )
@@ -185,13 +183,9 @@ def _words(annotation: Any) -> str:
     origin = typing.get_origin(annotation)
     if origin in (collections.abc.Sequence, list):
         return "a list"
-    if origin in (collections.abc.Mapping, dict) or (
-        isinstance(annotation, type) and _types.is_input_type(annotation)
-    ):
+    if origin in (collections.abc.Mapping, dict) or (isinstance(annotation, type) and _types.is_input_type(annotation)):
         return "an object"
-    return {str: "a string", int: "a whole number", float: "a number", bool: "a boolean"}.get(
-        annotation, "text"
-    )
+    return {str: "a string", int: "a whole number", float: "a number", bool: "a boolean"}.get(annotation, "text")
 
 
 def _shown(value: Any) -> str:

@@ -124,9 +124,7 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
                 seed=request.randomSeed,
                 region=self._instances.of(context.peer()).configuration.region,
             )
-            return provider_pb2.CheckResponse(
-                inputs=encode(inputs, news.secret), failures=_failures(problems)
-            )
+            return provider_pb2.CheckResponse(inputs=encode(inputs, news.secret), failures=_failures(problems))
 
     def Diff(self, request: Any, context: grpc.ServicerContext) -> Any:
         """What an update would change, and whether it takes a new resource."""

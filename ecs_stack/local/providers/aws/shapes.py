@@ -136,6 +136,16 @@ class Block:
                 yield from self._field(name)[1].unsupported(item, f"{path}.{name}" if path else name)
 
 
+def alike(*names: str) -> dict[str, str | tuple[str, Codec]]:
+    """Fields that AWS calls the same."""
+    return {name: name for name in names}
+
+
+def capitalised(*names: str) -> dict[str, str | tuple[str, Codec]]:
+    """Fields that AWS writes with a capital."""
+    return {name: name[:1].upper() + name[1:] for name in names}
+
+
 @dataclass(frozen=True)
 class Items:
     """A list of what ``item`` says."""

@@ -11,9 +11,7 @@ def pairs(tags: Mapping[str, str], key: str = "Key", value: str = "Value") -> li
     return [{key: name, value: text} for name, text in sorted(tags.items())]
 
 
-def from_pairs(
-    tags: Iterable[Mapping[str, Any]] | None, key: str = "Key", value: str = "Value"
-) -> dict[str, str]:
+def from_pairs(tags: Iterable[Mapping[str, Any]] | None, key: str = "Key", value: str = "Value") -> dict[str, str]:
     """AWS's list of pairs as a map."""
     return {str(tag[key]): str(tag.get(value, "")) for tag in tags or ()}
 

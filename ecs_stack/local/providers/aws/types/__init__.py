@@ -1,15 +1,34 @@
-"""The resource types, a module a service."""
+"""The resource types, a module a part of a service."""
 
 from __future__ import annotations
 
 from ..resource import ResourceType
-from . import gateways, iam, logs, network, routing, security_groups
+from . import (
+    appautoscaling,
+    ecs_clusters,
+    ecs_services,
+    ecs_tasks,
+    gateways,
+    iam,
+    listeners,
+    load_balancers,
+    logs,
+    network,
+    routing,
+    security_groups,
+)
 
 TYPES: tuple[type[ResourceType], ...] = (
     *network.TYPES,
     *gateways.TYPES,
     *routing.TYPES,
     *security_groups.TYPES,
+    *ecs_clusters.TYPES,
+    *ecs_tasks.TYPES,
+    *ecs_services.TYPES,
+    *load_balancers.TYPES,
+    *listeners.TYPES,
     *iam.TYPES,
     *logs.TYPES,
+    *appautoscaling.TYPES,
 )

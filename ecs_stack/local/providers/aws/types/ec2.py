@@ -50,9 +50,7 @@ class Ec2Type(ResourceType):
             return {}
         return {"TagSpecifications": [{"ResourceType": self.noun, "Tags": pairs(call.tags)}]}
 
-    def retag(
-        self, call: Call, resource_id: str, state: State, add: Mapping[str, str], drop: list[str]
-    ) -> None:
+    def retag(self, call: Call, resource_id: str, state: State, add: Mapping[str, str], drop: list[str]) -> None:
         client = call.client("ec2")
         target = self.tag_target(resource_id, state)
         if drop:

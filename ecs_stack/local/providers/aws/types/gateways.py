@@ -204,20 +204,13 @@ class VpcEndpoint(Ec2Type):
     }
 
     def create(self, call: Call, inputs: State) -> str:
-        options = (
-            {"DnsOptions": self.to_aws("dnsOptions", inputs["dnsOptions"])}
-            if inputs.get("dnsOptions")
-            else {}
-        )
+        options = {"DnsOptions": self.to_aws("dnsOptions", inputs["dnsOptions"])} if inputs.get("dnsOptions") else {}
         answer = call.client("ec2").create_vpc_endpoint(
             **given(inputs, self._CREATE), **options, **self.specification(call)
         )
         endpoint = call.created = str(answer["VpcEndpoint"]["VpcEndpointId"])
         call.wait(
-            lambda: (
-                str((self.find(call, endpoint) or {}).get("State")).lower()
-                in ("available", "pendingacceptance")
-            ),
+            lambda: str((self.find(call, endpoint) or {}).get("State")).lower() in ("available", "pendingacceptance"),
             seconds=_SLOW,
             what=f"VPC endpoint {endpoint} to be available",
         )
@@ -243,9 +236,7 @@ class VpcEndpoint(Ec2Type):
             properties["cidrBlocks"] = lists[0].get("Cidrs") if lists else []
         return properties
 
-    def update(
-        self, call: Call, resource_id: str, state: State, inputs: State, changed: frozenset[str]
-    ) -> None:
+    def update(self, call: Call, resource_id: str, state: State, inputs: State, changed: frozenset[str]) -> None:
         modify: dict[str, Any] = {}
         for name, key in self._SETS.items():
             if name in changed:

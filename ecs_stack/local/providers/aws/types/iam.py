@@ -93,9 +93,7 @@ class Role(ResourceType):
             "inlinePolicies": [
                 {
                     "name": n,
-                    "policy": document(
-                        client.get_role_policy(RoleName=resource_id, PolicyName=n)["PolicyDocument"]
-                    ),
+                    "policy": document(client.get_role_policy(RoleName=resource_id, PolicyName=n)["PolicyDocument"]),
                 }
                 for n in client.list_role_policies(RoleName=resource_id)["PolicyNames"]
             ],
@@ -104,15 +102,11 @@ class Role(ResourceType):
 
     def same(self, path: str, old: Any, new: Any, state: State) -> bool:
         if path == "inlinePolicies" and isinstance(old, list) and isinstance(new, list):
-            before, after = (
-                {p["name"]: p.get("policy", "") for p in items if p.get("name")} for items in (old, new)
-            )
+            before, after = ({p["name"]: p.get("policy", "") for p in items if p.get("name")} for items in (old, new))
             return before.keys() == after.keys() and all(same_document(before[n], after[n]) for n in before)
         return super().same(path, old, new, state)
 
-    def update(
-        self, call: Call, resource_id: str, state: State, inputs: State, changed: frozenset[str]
-    ) -> None:
+    def update(self, call: Call, resource_id: str, state: State, inputs: State, changed: frozenset[str]) -> None:
         client = call.client("iam")
         if "assumeRolePolicy" in changed:
             call.retry(
@@ -136,9 +130,7 @@ class Role(ResourceType):
             else:
                 errors.if_found(client.delete_role_permissions_boundary, RoleName=resource_id)
         if "inlinePolicies" in changed:
-            self._put_inline(
-                call, resource_id, state.get("inlinePolicies") or [], inputs.get("inlinePolicies") or []
-            )
+            self._put_inline(call, resource_id, state.get("inlinePolicies") or [], inputs.get("inlinePolicies") or [])
         if "managedPolicyArns" in changed:
             live, wanted = (
                 set(state.get("managedPolicyArns") or []),
@@ -149,21 +141,15 @@ class Role(ResourceType):
             for arn in sorted(live - wanted):
                 errors.if_found(client.detach_role_policy, RoleName=resource_id, PolicyArn=arn)
 
-    def _put_inline(
-        self, call: Call, role: str, live: list[dict[str, str]], wanted: list[dict[str, str]]
-    ) -> None:
+    def _put_inline(self, call: Call, role: str, live: list[dict[str, str]], wanted: list[dict[str, str]]) -> None:
         client = call.client("iam")
         for name in {p["name"] for p in live} - {p.get("name") for p in wanted}:
             errors.if_found(client.delete_role_policy, RoleName=role, PolicyName=name)
         for policy in wanted:
             if policy.get("name"):
-                client.put_role_policy(
-                    RoleName=role, PolicyName=policy["name"], PolicyDocument=policy["policy"]
-                )
+                client.put_role_policy(RoleName=role, PolicyName=policy["name"], PolicyDocument=policy["policy"])
 
-    def retag(
-        self, call: Call, resource_id: str, state: State, add: Mapping[str, str], drop: list[str]
-    ) -> None:
+    def retag(self, call: Call, resource_id: str, state: State, add: Mapping[str, str], drop: list[str]) -> None:
         client = call.client("iam")
         if drop:
             client.untag_role(RoleName=resource_id, TagKeys=drop)
@@ -186,9 +172,7 @@ class Role(ResourceType):
         if forced or state.get("managedPolicyArns"):
             for policy in client.list_attached_role_policies(RoleName=resource_id)["AttachedPolicies"]:
                 if forced or policy["PolicyArn"] in state["managedPolicyArns"]:
-                    errors.if_found(
-                        client.detach_role_policy, RoleName=resource_id, PolicyArn=policy["PolicyArn"]
-                    )
+                    errors.if_found(client.detach_role_policy, RoleName=resource_id, PolicyArn=policy["PolicyArn"])
         own = {p["name"] for p in state.get("inlinePolicies") or []}
         if forced or own:
             for name in client.list_role_policies(RoleName=resource_id)["PolicyNames"]:
@@ -236,9 +220,7 @@ class RolePolicy(ResourceType):
             return None
         return {"name": name, "role": role, "policy": document(answer["PolicyDocument"])}
 
-    def update(
-        self, call: Call, resource_id: str, state: State, inputs: State, changed: frozenset[str]
-    ) -> None:
+    def update(self, call: Call, resource_id: str, state: State, inputs: State, changed: frozenset[str]) -> None:
         self._put(call, inputs)
 
     def delete(self, call: Call, resource_id: str, state: State) -> None:

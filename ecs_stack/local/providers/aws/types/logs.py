@@ -89,14 +89,10 @@ class LogGroup(ResourceType):
         pages = call.client("logs").get_paginator("describe_log_groups").paginate(logGroupNamePrefix=name)
         return next((g for page in pages for g in page["logGroups"] if g["logGroupName"] == name), None)
 
-    def update(
-        self, call: Call, resource_id: str, state: State, inputs: State, changed: frozenset[str]
-    ) -> None:
+    def update(self, call: Call, resource_id: str, state: State, inputs: State, changed: frozenset[str]) -> None:
         client = call.client("logs")
         if "retentionInDays" in changed:
-            self._retain(
-                call, resource_id, inputs.get("retentionInDays", 0), before=state.get("retentionInDays", 0)
-            )
+            self._retain(call, resource_id, inputs.get("retentionInDays", 0), before=state.get("retentionInDays", 0))
         if "kmsKeyId" in changed:
             if inputs.get("kmsKeyId"):
                 client.associate_kms_key(logGroupName=resource_id, kmsKeyId=inputs["kmsKeyId"])
@@ -115,9 +111,7 @@ class LogGroup(ResourceType):
         elif before:
             errors.if_found(client.delete_retention_policy, logGroupName=name)
 
-    def retag(
-        self, call: Call, resource_id: str, state: State, add: Mapping[str, str], drop: list[str]
-    ) -> None:
+    def retag(self, call: Call, resource_id: str, state: State, add: Mapping[str, str], drop: list[str]) -> None:
         client = call.client("logs")
         arn = state["arn"]
         if drop:

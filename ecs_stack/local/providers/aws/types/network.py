@@ -50,9 +50,9 @@ class Vpc(Ec2Type):
             return [("cidrBlock", "a VPC needs a cidrBlock: there is no IPAM on the local target")]
         return ()
 
-    def replacement(self, path: str, old: Any, new: Any) -> bool:
+    def replacement(self, path: str, new: Any, inputs: State, state: State) -> bool:
         # A VPC may go from dedicated to default in place, not the other way round.
-        return super().replacement(path, old, new) or (path == "instanceTenancy" and new != "default")
+        return super().replacement(path, new, inputs, state) or (path == "instanceTenancy" and new != "default")
 
     def create(self, call: Call, inputs: State) -> str:
         client = call.client("ec2")
@@ -67,27 +67,19 @@ class Vpc(Ec2Type):
             what=f"VPC {vpc_id}",
         )
         # On a new VPC DNS support is on, the rest is off.
-        wanted = {
-            k: inputs[k] for k in self._ATTRIBUTES if k in inputs and inputs[k] != (k == "enableDnsSupport")
-        }
+        wanted = {k: inputs[k] for k in self._ATTRIBUTES if k in inputs and inputs[k] != (k == "enableDnsSupport")}
         self._modify(call, vpc_id, wanted)
         return vpc_id
 
     def details(self, call: Call, resource_id: str, found: Mapping[str, Any], state: State) -> State:
         client = call.client("ec2")
         properties: State = {
-            name: client.describe_vpc_attribute(VpcId=resource_id, Attribute=key[:1].lower() + key[1:])[key][
-                "Value"
-            ]
+            name: client.describe_vpc_attribute(VpcId=resource_id, Attribute=key[:1].lower() + key[1:])[key]["Value"]
             for name, key in self._ATTRIBUTES.items()
         }
         by_vpc = [{"Name": "vpc-id", "Values": [resource_id]}]
-        groups = client.describe_security_groups(
-            Filters=[*by_vpc, {"Name": "group-name", "Values": ["default"]}]
-        )
-        tables = client.describe_route_tables(
-            Filters=[*by_vpc, {"Name": "association.main", "Values": ["true"]}]
-        )
+        groups = client.describe_security_groups(Filters=[*by_vpc, {"Name": "group-name", "Values": ["default"]}])
+        tables = client.describe_route_tables(Filters=[*by_vpc, {"Name": "association.main", "Values": ["true"]}])
         acls = client.describe_network_acls(Filters=[*by_vpc, {"Name": "default", "Values": ["true"]}])
         main = first(tables["RouteTables"], "RouteTableId")
         properties |= {
@@ -99,25 +91,19 @@ class Vpc(Ec2Type):
         }
         return properties
 
-    def update(
-        self, call: Call, resource_id: str, state: State, inputs: State, changed: frozenset[str]
-    ) -> None:
+    def update(self, call: Call, resource_id: str, state: State, inputs: State, changed: frozenset[str]) -> None:
         self._modify(
             call,
             resource_id,
             {k: bool(inputs.get(k, k == "enableDnsSupport")) for k in self._ATTRIBUTES if k in changed},
         )
         if "instanceTenancy" in changed:
-            call.client("ec2").modify_vpc_tenancy(
-                VpcId=resource_id, InstanceTenancy=inputs["instanceTenancy"]
-            )
+            call.client("ec2").modify_vpc_tenancy(VpcId=resource_id, InstanceTenancy=inputs["instanceTenancy"])
 
     def _modify(self, call: Call, vpc_id: str, wanted: Mapping[str, bool]) -> None:
         # DNS host names need DNS support: switch support on first and off last. One attribute a call (API).
         for name in sorted(wanted, key=lambda n: (n == "enableDnsSupport") != wanted[n]):
-            call.client("ec2").modify_vpc_attribute(
-                VpcId=vpc_id, **{self._ATTRIBUTES[name]: {"Value": wanted[name]}}
-            )
+            call.client("ec2").modify_vpc_attribute(VpcId=vpc_id, **{self._ATTRIBUTES[name]: {"Value": wanted[name]}})
 
     def delete(self, call: Call, resource_id: str, state: State) -> None:
         call.retry(_IN_USE, errors.if_found, call=call.client("ec2").delete_vpc, VpcId=resource_id)
@@ -146,9 +132,7 @@ class InternetGateway(Ec2Type):
             "vpcId": first(found.get("Attachments") or [], "VpcId"),
         }
 
-    def update(
-        self, call: Call, resource_id: str, state: State, inputs: State, changed: frozenset[str]
-    ) -> None:
+    def update(self, call: Call, resource_id: str, state: State, inputs: State, changed: frozenset[str]) -> None:
         if "vpcId" in changed:
             self._detach(call, resource_id, state.get("vpcId"))
             self._attach(call, resource_id, inputs.get("vpcId"))
@@ -244,22 +228,16 @@ class Subnet(Ec2Type):
     def details(self, call: Call, resource_id: str, found: Mapping[str, Any], state: State) -> State:
         return {"arn": found.get("SubnetArn") or call.arn("ec2", f"subnet/{resource_id}")}
 
-    def update(
-        self, call: Call, resource_id: str, state: State, inputs: State, changed: frozenset[str]
-    ) -> None:
+    def update(self, call: Call, resource_id: str, state: State, inputs: State, changed: frozenset[str]) -> None:
         self._modify(call, resource_id, {k: bool(inputs.get(k)) for k in self._ATTRIBUTES if k in changed})
 
     def _modify(self, call: Call, subnet: str, wanted: Mapping[str, bool]) -> None:
         for name, value in wanted.items():  # one attribute a call (API)
-            call.client("ec2").modify_subnet_attribute(
-                SubnetId=subnet, **{self._ATTRIBUTES[name]: {"Value": value}}
-            )
+            call.client("ec2").modify_subnet_attribute(SubnetId=subnet, **{self._ATTRIBUTES[name]: {"Value": value}})
 
     def delete(self, call: Call, resource_id: str, state: State) -> None:
         # Network interfaces of tasks and load balancers go a little after what they belonged to.
-        call.retry(
-            _IN_USE, errors.if_found, seconds=120, call=call.client("ec2").delete_subnet, SubnetId=resource_id
-        )
+        call.retry(_IN_USE, errors.if_found, seconds=120, call=call.client("ec2").delete_subnet, SubnetId=resource_id)
 
 
 TYPES: tuple[type[ResourceType], ...] = (Vpc, InternetGateway, Subnet)

@@ -137,9 +137,7 @@ def authorize(call: Call, group: str, direction: str, item: Mapping[str, Any], *
     """Add a rule to a group."""
     client = call.client("ec2")
     method = (
-        client.authorize_security_group_egress
-        if direction == "egress"
-        else client.authorize_security_group_ingress
+        client.authorize_security_group_egress if direction == "egress" else client.authorize_security_group_ingress
     )
     with _locks[group]:
         try:
@@ -164,9 +162,7 @@ def authorize(call: Call, group: str, direction: str, item: Mapping[str, Any], *
 def revoke(call: Call, group: str, direction: str, item: Mapping[str, Any]) -> None:
     """Take a rule from a group; not being there is no error."""
     client = call.client("ec2")
-    method = (
-        client.revoke_security_group_egress if direction == "egress" else client.revoke_security_group_ingress
-    )
+    method = client.revoke_security_group_egress if direction == "egress" else client.revoke_security_group_ingress
     with _locks[group]:
         errors.if_found(method, GroupId=group, IpPermissions=[item])
 
@@ -174,9 +170,7 @@ def revoke(call: Call, group: str, direction: str, item: Mapping[str, Any]) -> N
 def revoke_by_id(call: Call, group: str, direction: str, rule: str) -> None:
     """Take a rule from a group by the rule's id; not being there is no error."""
     client = call.client("ec2")
-    method = (
-        client.revoke_security_group_egress if direction == "egress" else client.revoke_security_group_ingress
-    )
+    method = client.revoke_security_group_egress if direction == "egress" else client.revoke_security_group_ingress
     with _locks[group]:
         errors.if_found(method, GroupId=group, SecurityGroupRuleIds=[rule])
 

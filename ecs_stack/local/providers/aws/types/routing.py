@@ -77,18 +77,14 @@ class RouteTable(Ec2Type):
             ],
         }
 
-    def update(
-        self, call: Call, resource_id: str, state: State, inputs: State, changed: frozenset[str]
-    ) -> None:
+    def update(self, call: Call, resource_id: str, state: State, inputs: State, changed: frozenset[str]) -> None:
         if "routes" not in changed:
             return
         live = [given(route, _INLINE) for route in state.get("routes") or []]
         wanted = [given(route, _INLINE) for route in inputs.get("routes") or []]
         for route in (r for r in live if r not in wanted):
             if not any(_destination(route) == _destination(w) for w in wanted):
-                errors.if_found(
-                    call.client("ec2").delete_route, RouteTableId=resource_id, **_destination(route)
-                )
+                errors.if_found(call.client("ec2").delete_route, RouteTableId=resource_id, **_destination(route))
         for route in (w for w in wanted if w not in live):
             _put(call, resource_id, route, replace=any(_destination(route) == _destination(r) for r in live))
 
@@ -99,9 +95,7 @@ class RouteTable(Ec2Type):
         client = call.client("ec2")
         for association in found.get("Associations") or []:
             if not association.get("Main"):
-                errors.if_found(
-                    client.disassociate_route_table, AssociationId=association["RouteTableAssociationId"]
-                )
+                errors.if_found(client.disassociate_route_table, AssociationId=association["RouteTableAssociationId"])
         call.retry(
             ("DependencyViolation",),
             errors.if_found,
@@ -171,9 +165,7 @@ class RouteTableAssociation(ResourceType):
                         return {"RouteTableId": table["RouteTableId"], **association}
         return None
 
-    def update(
-        self, call: Call, resource_id: str, state: State, inputs: State, changed: frozenset[str]
-    ) -> None:
+    def update(self, call: Call, resource_id: str, state: State, inputs: State, changed: frozenset[str]) -> None:
         found = self._find(call, resource_id, state)
         if found is None:
             raise ProviderError(f"route table association {resource_id} isn't there any more; run a refresh")
@@ -184,9 +176,7 @@ class RouteTableAssociation(ResourceType):
     def delete(self, call: Call, resource_id: str, state: State) -> None:
         found = self._find(call, resource_id, state)
         if found:
-            errors.if_found(
-                call.client("ec2").disassociate_route_table, AssociationId=found["RouteTableAssociationId"]
-            )
+            errors.if_found(call.client("ec2").disassociate_route_table, AssociationId=found["RouteTableAssociationId"])
 
 
 class Route(ResourceType):
@@ -241,12 +231,8 @@ class Route(ResourceType):
                 }
         return None
 
-    def update(
-        self, call: Call, resource_id: str, state: State, inputs: State, changed: frozenset[str]
-    ) -> None:
-        _put(
-            call, inputs["routeTableId"], given(inputs, _DESTINATIONS) | given(inputs, _TARGETS), replace=True
-        )
+    def update(self, call: Call, resource_id: str, state: State, inputs: State, changed: frozenset[str]) -> None:
+        _put(call, inputs["routeTableId"], given(inputs, _DESTINATIONS) | given(inputs, _TARGETS), replace=True)
 
     def delete(self, call: Call, resource_id: str, state: State) -> None:
         errors.if_found(

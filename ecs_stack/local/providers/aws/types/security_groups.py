@@ -22,9 +22,7 @@ class SecurityGroup(Ec2Type):
     token = "aws:ec2/securityGroup:SecurityGroup"
     noun = "security-group"
     describe = ("describe_security_groups", "GroupIds", "SecurityGroups")
-    inputs = frozenset(
-        {"description", "egress", "ingress", "name", "namePrefix", "revokeRulesOnDelete", "vpcId"}
-    )
+    inputs = frozenset({"description", "egress", "ingress", "name", "namePrefix", "revokeRulesOnDelete", "vpcId"})
     outputs = {"description": "Description", "name": "GroupName", "ownerId": "OwnerId", "vpcId": "VpcId"}
     autoname = Autoname(255)
     # pulumi-aws's own words in place of terraform's.
@@ -63,9 +61,7 @@ class SecurityGroup(Ec2Type):
             return permissions.atoms(old) == permissions.atoms(new)
         return super().same(path, old, new, state)
 
-    def update(
-        self, call: Call, resource_id: str, state: State, inputs: State, changed: frozenset[str]
-    ) -> None:
+    def update(self, call: Call, resource_id: str, state: State, inputs: State, changed: frozenset[str]) -> None:
         for direction in DIRECTIONS:
             if direction not in changed:
                 continue
@@ -205,9 +201,7 @@ class SecurityGroupRule(ResourceType):
             "securityGroupRuleId": found[0]["SecurityGroupRuleId"] if len(found) == 1 else None,
         }
 
-    def update(
-        self, call: Call, resource_id: str, state: State, inputs: State, changed: frozenset[str]
-    ) -> None:
+    def update(self, call: Call, resource_id: str, state: State, inputs: State, changed: frozenset[str]) -> None:
         client = call.client("ec2")
         method = (
             client.update_security_group_rule_descriptions_egress
@@ -276,15 +270,11 @@ class SecurityGroupVpcRule(ResourceType):
             "sourceSecurityGroupId": inputs.get("referencedSecurityGroupId"),
         }
         direction = "egress" if self.egress else "ingress"
-        answer = permissions.authorize(
-            call, group, direction, permissions.permission(rule, group), **specification
-        )
+        answer = permissions.authorize(call, group, direction, permissions.permission(rule, group), **specification)
         return str(answer["SecurityGroupRules"][0]["SecurityGroupRuleId"])
 
     def read(self, call: Call, resource_id: str, state: State) -> State | None:
-        answer = errors.if_found(
-            call.client("ec2").describe_security_group_rules, SecurityGroupRuleIds=[resource_id]
-        )
+        answer = errors.if_found(call.client("ec2").describe_security_group_rules, SecurityGroupRuleIds=[resource_id])
         rules = (answer or {}).get("SecurityGroupRules") or []
         if not rules:
             return None
@@ -306,9 +296,7 @@ class SecurityGroupVpcRule(ResourceType):
             "tagsAll": from_pairs(rule.get("Tags")),
         }
 
-    def update(
-        self, call: Call, resource_id: str, state: State, inputs: State, changed: frozenset[str]
-    ) -> None:
+    def update(self, call: Call, resource_id: str, state: State, inputs: State, changed: frozenset[str]) -> None:
         if changed <= {"tags"}:
             return
         rule: dict[str, Any] = {
@@ -323,9 +311,7 @@ class SecurityGroupVpcRule(ResourceType):
             SecurityGroupRules=[{"SecurityGroupRuleId": resource_id, "SecurityGroupRule": rule}],
         )
 
-    def retag(
-        self, call: Call, resource_id: str, state: State, add: Mapping[str, str], drop: list[str]
-    ) -> None:
+    def retag(self, call: Call, resource_id: str, state: State, add: Mapping[str, str], drop: list[str]) -> None:
         Ec2Type.retag(self, call, resource_id, state, add, drop)  # type: ignore[arg-type]
 
     def delete(self, call: Call, resource_id: str, state: State) -> None:
