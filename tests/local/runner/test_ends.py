@@ -150,8 +150,13 @@ def test_stop_while_starting(bench: Bench) -> None:
 
 def test_dependents_stop_before_dependencies(bench: Bench) -> None:
     run = bench.up(
-        container("proxy", dependsOn=[{"containerName": "app", "condition": "START"}]),
-        container("app", command=["serve", "9000"]),
+        container(
+            "proxy",
+            command=["stubborn"],
+            stopTimeout=1,
+            dependsOn=[{"containerName": "app", "condition": "START"}],
+        ),
+        container("app"),
     )
     bench.stop(run)
     order = [
