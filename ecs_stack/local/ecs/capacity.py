@@ -23,8 +23,7 @@ def resolve(cluster: Document, definition: Document, params: Params) -> dict[str
     asked = params.get("capacityProviderStrategy") or []
     if asked and "launchType" in params:
         raise invalid(
-            "Specifying both a launch type and capacity provider strategy is not supported. Remove one and"
-            " try again."
+            "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again."
         )
     members: dict[str, Any] = {}
     if "launchType" in params:
@@ -36,9 +35,7 @@ def resolve(cluster: Document, definition: Document, params: Params) -> dict[str
     if launch_type not in definition["compatibilities"]:
         raise invalid(f"Task definition does not support launch_type {launch_type}.")
     if definition.get("networkMode") != "awsvpc":
-        raise unsupported(
-            f"Running tasks with networkMode {definition.get('networkMode', 'bridge')}", "Use awsvpc."
-        )
+        raise unsupported(f"Running tasks with networkMode {definition.get('networkMode', 'bridge')}", "Use awsvpc.")
     version = params.get("platformVersion", "LATEST" if launch_type == "FARGATE" else None)
     if version is not None:
         if launch_type != "FARGATE":

@@ -41,9 +41,7 @@ def create(ctx: Context, params: Params) -> Result:
     for optional in ("configuration", "serviceConnectDefaults"):
         if optional in params:
             document[optional] = params[optional]
-    document["defaultCapacityProviderStrategy"] = strategy(
-        document, params.get("defaultCapacityProviderStrategy", [])
-    )
+    document["defaultCapacityProviderStrategy"] = strategy(document, params.get("defaultCapacityProviderStrategy", []))
     existing = ctx.store.get("cluster", arn)
     if existing is not None and existing["status"] == "ACTIVE":
         changed = [key for key in ("settings", "capacityProviders") if key in params] and any(
@@ -51,8 +49,7 @@ def create(ctx: Context, params: Params) -> Result:
         )
         if changed:
             raise invalid(
-                "Arguments on this idempotent request are inconsistent with arguments used in previous"
-                " request(s)."
+                "Arguments on this idempotent request are inconsistent with arguments used in previous request(s)."
             )
         return {"cluster": _view(ctx, existing, ("TAGS", "SETTINGS", "CONFIGURATIONS"))}
     ctx.store.put("cluster", arn, document)
@@ -114,17 +111,11 @@ def delete(ctx: Context, params: Params) -> Result:
     arn = active(ctx, params["cluster"])["clusterArn"]
     services = [s for s in ctx.store.all("service") if s["clusterArn"] == arn]
     if any(service["status"] != "INACTIVE" for service in services):
-        raise EcsError(
-            "ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active."
-        )
+        raise EcsError("ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active.")
     if any(task["clusterArn"] == arn and task["lastStatus"] != "STOPPED" for task in ctx.store.all("task")):
-        raise EcsError(
-            "ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active."
-        )
+        raise EcsError("ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active.")
     cluster = ctx.store.edit("cluster", arn)
-    cluster.update(
-        status="INACTIVE", capacityProviders=[], defaultCapacityProviderStrategy=[], deletedAt=ctx.now()
-    )
+    cluster.update(status="INACTIVE", capacityProviders=[], defaultCapacityProviderStrategy=[], deletedAt=ctx.now())
     return {"cluster": _view(ctx, cluster, ("TAGS", "SETTINGS", "CONFIGURATIONS"))}
 
 
@@ -166,9 +157,7 @@ def strategy(cluster: Document, items: list[dict[str, Any]]) -> list[dict[str, A
     Raises InvalidParameterException where AWS does (API Reference, CapacityProviderStrategyItem).
     """
     if len(items) > _STRATEGY_LIMIT:
-        raise invalid(
-            f"A capacity provider strategy can contain a maximum of {_STRATEGY_LIMIT} capacity providers."
-        )
+        raise invalid(f"A capacity provider strategy can contain a maximum of {_STRATEGY_LIMIT} capacity providers.")
     filled = [
         {
             "capacityProvider": item["capacityProvider"],
@@ -189,8 +178,7 @@ def strategy(cluster: Document, items: list[dict[str, Any]]) -> list[dict[str, A
         raise invalid("Only one capacity provider in a capacity provider strategy can have a base defined.")
     if filled and not any(item["weight"] for item in filled):
         raise invalid(
-            "At least one capacity provider in a capacity provider strategy must have a weight greater than"
-            " 0."
+            "At least one capacity provider in a capacity provider strategy must have a weight greater than 0."
         )
     return filled
 

@@ -26,19 +26,13 @@ def check_dependencies(containers: Iterable[Mapping[str, Any]]) -> None:
         raise client_error(f"Container dependencies must not form a circle: {circle}.") from None
 
 
-def _check_condition(
-    name: str, dependency: Mapping[str, str], by_name: Mapping[str, Mapping[str, Any]]
-) -> None:
+def _check_condition(name: str, dependency: Mapping[str, str], by_name: Mapping[str, Mapping[str, Any]]) -> None:
     other, condition = dependency["containerName"], dependency["condition"]
     if other not in by_name:
-        raise client_error(
-            f"Container '{name}' depends on '{other}', which the task definition doesn't have."
-        )
+        raise client_error(f"Container '{name}' depends on '{other}', which the task definition doesn't have.")
     if condition in ("COMPLETE", "SUCCESS") and by_name[other].get("essential", True):
         raise client_error(
             f"Container '{name}' waits for '{other}' to end ({condition}): '{other}' can't be essential."
         )
     if condition == "HEALTHY" and "healthCheck" not in by_name[other]:
-        raise client_error(
-            f"Container '{name}' waits for '{other}' to be HEALTHY: '{other}' needs a health check."
-        )
+        raise client_error(f"Container '{name}' waits for '{other}' to be HEALTHY: '{other}' needs a health check.")

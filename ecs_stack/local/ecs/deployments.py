@@ -59,9 +59,7 @@ def begin(ctx: Context, service: Document) -> dict[str, Any]:
             "deploymentCircuitBreaker": {
                 "status": "MONITORING" if breaker["enable"] else "DISABLED",
                 "failureCount": 0,
-                "threshold": breaker_threshold(
-                    service["desiredCount"], breaker.get("thresholdConfiguration")
-                ),
+                "threshold": breaker_threshold(service["desiredCount"], breaker.get("thresholdConfiguration")),
             },
             "alarms": {"status": "DISABLED"},
         },

@@ -41,9 +41,7 @@ def remember_request(ctx: Context, operation: str, params: Params, arns: Sequenc
     """Note what a request with a token made."""
     if "clientToken" in params:
         key = _key(ctx, operation, params)
-        ctx.store.put(
-            "token", key, {"key": key, "digest": digest(params), "arns": list(arns), "at": ctx.now()}
-        )
+        ctx.store.put("token", key, {"key": key, "digest": digest(params), "arns": list(arns), "at": ctx.now()})
 
 
 def forget_old(ctx: Context) -> None:

@@ -14,9 +14,7 @@ from ecs_stack.local.ecs.store import Document
 
 def look_up_subnets(ctx: Context, params: Params) -> list[Document]:
     """The subnets of a request's network configuration, asked of EC2 (so not inside a transaction)."""
-    return (
-        look_up(ctx.client("ec2"), params["networkConfiguration"]) if "networkConfiguration" in params else []
-    )
+    return look_up(ctx.client("ec2"), params["networkConfiguration"]) if "networkConfiguration" in params else []
 
 
 def remember(ctx: Context, subnets: Iterable[Document]) -> None:

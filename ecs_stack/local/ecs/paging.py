@@ -10,9 +10,7 @@ from ecs_stack.local.ecs.context import Params, Result
 from ecs_stack.local.ecs.errors import invalid
 
 
-def page(
-    params: Params, items: Sequence[str], member: str, *, default: int = 100, limit: int = 100
-) -> Result:
+def page(params: Params, items: Sequence[str], member: str, *, default: int = 100, limit: int = 100) -> Result:
     """One page of ``items`` under the name ``member``, with ``nextToken`` where more follow."""
     size = params.get("maxResults", default)
     if not 1 <= size <= limit:

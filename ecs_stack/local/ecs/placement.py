@@ -104,8 +104,7 @@ def _check_security_groups(ec2: Any, group_ids: list[str], vpc_id: str) -> None:
     for group in groups:
         if group["VpcId"] != vpc_id:
             raise invalid(
-                f"Security group {group['GroupId']} does not appear to belong to the same VPC as the input"
-                " subnets."
+                f"Security group {group['GroupId']} does not appear to belong to the same VPC as the input subnets."
             )
 
 

@@ -101,9 +101,7 @@ def _without_nulls(value: Any) -> Any:
 def _check(value: Any, shape: Any, path: str) -> None:
     kind = shape.type_name
     if not isinstance(value, _JSON_TYPES[kind]) or (isinstance(value, bool) and kind != "boolean"):
-        raise EcsError(
-            "SerializationException", f"{path or 'The request'} must be a {kind}, not {json.dumps(value)}."
-        )
+        raise EcsError("SerializationException", f"{path or 'The request'} must be a {kind}, not {json.dumps(value)}.")
     if kind == "structure":
         _check_structure(value, shape, path)
     elif kind == "list":
@@ -136,9 +134,7 @@ def _check_range(size: float, shape: Any, path: str, unit: str) -> None:
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
     if (low is not None and size < low) or (high is not None and size > high):
         bounds = f"between {low} and {high}" if None not in (low, high) else f"at least {low}"
-        raise invalid(
-            f"{path} must have {bounds} {unit}, not {size}." if unit else f"{path} must be {bounds}."
-        )
+        raise invalid(f"{path} must have {bounds} {unit}, not {size}." if unit else f"{path} must be {bounds}.")
 
 
 def _join(path: str, name: str) -> str:

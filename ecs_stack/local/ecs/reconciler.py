@@ -198,9 +198,7 @@ class Reconciler:
     def _register(self) -> None:
         """Targets of running tasks: published by now, so registered."""
         waiting = self._by_group(
-            lambda task: (
-                task["desiredStatus"] == "RUNNING" and task["lastStatus"] in ("ACTIVATING", "RUNNING")
-            ),
+            lambda task: task["desiredStatus"] == "RUNNING" and task["lastStatus"] in ("ACTIVATING", "RUNNING"),
             ("new",),
         )
         for group, members in waiting.items():
@@ -217,9 +215,7 @@ class Reconciler:
                 self._targets.forget(group)
                 self._note(group, members, "draining", None)
 
-    def _by_group(
-        self, applies: Callable[[Document], bool], states: Iterable[str]
-    ) -> dict[str, dict[str, Target]]:
+    def _by_group(self, applies: Callable[[Document], bool], states: Iterable[str]) -> dict[str, dict[str, Target]]:
         """Target group -> task ARN -> address, of the tasks that ``applies`` to."""
         found: dict[str, dict[str, Target]] = defaultdict(dict)
         with self._store.transaction():

@@ -108,9 +108,7 @@ def _surplus(mine: Sequence[TaskView], count: int) -> list[TaskView]:
     return _by_zone(free, max(0, len(mine) - count))
 
 
-def _replaced(
-    wanted: Wanted, mine: Sequence[TaskView], others: Iterable[TaskView], *, make_room: int
-) -> list[str]:
+def _replaced(wanted: Wanted, mine: Sequence[TaskView], others: Iterable[TaskView], *, make_room: int) -> list[str]:
     """Older tasks that can go: those that new ready tasks replace, and, to make room, down to the minimum."""
     old = [task for task in others if task.running]
     ready = sum(task.ready for task in (*mine, *old))

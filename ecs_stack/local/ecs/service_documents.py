@@ -58,10 +58,7 @@ def tasks_of(ctx: Context, service: Document) -> list[Document]:
         task
         for task in ctx.store.all("task")
         if task.get("serviceArn") == service["serviceArn"]
-        and (
-            task["lastStatus"] != "STOPPED"
-            or any(t["state"] in ("registered", "draining") for t in task["targets"])
-        )
+        and (task["lastStatus"] != "STOPPED" or any(t["state"] in ("registered", "draining") for t in task["targets"]))
     ]
 
 

@@ -58,9 +58,7 @@ def refuse_unimplemented(params: Params) -> None:
             raise unsupported(member, "Tasks are spread over the zones of their subnets, as on Fargate.")
 
 
-def deployment_configuration(
-    given: Mapping[str, Any], before: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
+def deployment_configuration(given: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """A deployment configuration with its defaults, or with what it was ``before``, filled in."""
     filled = {**_DEPLOYMENT_DEFAULTS, **(before or {}), **given}
     maximum, minimum = filled["maximumPercent"], filled["minimumHealthyPercent"]
@@ -69,9 +67,7 @@ def deployment_configuration(
     if maximum < 100:
         raise invalid("maximumPercent must be at least 100.")
     if maximum == 100 and minimum == 100:
-        raise invalid(
-            "Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments."
-        )
+        raise invalid("Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments.")
     threshold = filled["deploymentCircuitBreaker"].get("thresholdConfiguration")
     if threshold is not None and threshold.get("value", 0) < 1:
         raise invalid("The value of the circuit breaker's thresholdConfiguration must be at least 1.")
@@ -84,15 +80,11 @@ def look_up_target_groups(ctx: Context, params: Params) -> dict[str, Mapping[str
     for balancer in params.get("loadBalancers", []):
         arn = balancer.get("targetGroupArn")
         if arn is None:
-            raise unsupported(
-                "A Classic Load Balancer (loadBalancers.loadBalancerName)", "Use a targetGroupArn."
-            )
+            raise unsupported("A Classic Load Balancer (loadBalancers.loadBalancerName)", "Use a targetGroupArn.")
         try:
             answer = ctx.client("elbv2").describe_target_groups(TargetGroupArns=[arn])
         except ClientError as error:
-            raise invalid(
-                f"The specified target group does not exist. {error.response['Error']['Message']}"
-            ) from None
+            raise invalid(f"The specified target group does not exist. {error.response['Error']['Message']}") from None
         found[arn] = answer["TargetGroups"][0]
     return found
 
@@ -110,9 +102,7 @@ def check_load_balancers(
         arn = balancer["targetGroupArn"]
         group = groups.get(arn)
         if group is not None and not group.get("LoadBalancerArns"):
-            raise invalid(
-                f"The target group with targetGroupArn {arn} does not have an associated load balancer."
-            )
+            raise invalid(f"The target group with targetGroupArn {arn} does not have an associated load balancer.")
         if group is not None and group.get("TargetType") != "ip":
             raise invalid(
                 f"The provided target group {arn} has target type {group.get('TargetType')}, which is"

@@ -258,6 +258,4 @@ def _names(tasks: list[Document]) -> str:
 
 
 def _act(ctx: Context, service: Document, name: str, kind: str) -> None:
-    ctx.events.service_action(
-        service["serviceArn"], service["clusterArn"], at=ctx.now(), name=name, kind=kind
-    )
+    ctx.events.service_action(service["serviceArn"], service["clusterArn"], at=ctx.now(), name=name, kind=kind)

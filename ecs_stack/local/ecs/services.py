@@ -70,9 +70,7 @@ def create(ctx: Context, params: Params, facts: Facts) -> Result:
         **launch,
         "platformFamily": "Linux",
         "taskDefinition": definition["taskDefinitionArn"],
-        "deploymentConfiguration": service_rules.deployment_configuration(
-            params.get("deploymentConfiguration", {})
-        ),
+        "deploymentConfiguration": service_rules.deployment_configuration(params.get("deploymentConfiguration", {})),
         "deployments": [],
         "roleArn": ctx.arns.service_linked_role,
         "events": [],
@@ -127,8 +125,7 @@ def list_all(ctx: Context, params: Params) -> Result:
         for service in ctx.store.all("service")
         if service["clusterArn"] == cluster["clusterArn"]
         and service["status"] == "ACTIVE"
-        and service.get("launchType", "FARGATE")
-        == params.get("launchType", service.get("launchType", "FARGATE"))
+        and service.get("launchType", "FARGATE") == params.get("launchType", service.get("launchType", "FARGATE"))
         and params.get("schedulingStrategy", "REPLICA") == "REPLICA"
     ]
     return page(params, arns, "serviceArns", default=10)
@@ -202,9 +199,7 @@ def _definition(ctx: Context, service: Document, params: Params) -> Document:
 
 
 def _update_launch(cluster: Document, service: Document, definition: Document, params: Params) -> None:
-    asked: dict[str, Any] = (
-        {"platformVersion": params["platformVersion"]} if "platformVersion" in params else {}
-    )
+    asked: dict[str, Any] = {"platformVersion": params["platformVersion"]} if "platformVersion" in params else {}
     if params.get("capacityProviderStrategy"):
         asked["capacityProviderStrategy"] = params["capacityProviderStrategy"]
     elif "capacityProviderStrategy" in service and "capacityProviderStrategy" not in params:
@@ -226,9 +221,7 @@ def _set_grace_period(service: Document, params: Params) -> None:
         if seconds < 0:
             raise invalid("healthCheckGracePeriodSeconds must be zero or more.")
         if seconds and not service["loadBalancers"]:
-            raise invalid(
-                "Health check grace period is only valid for services configured to use load balancers."
-            )
+            raise invalid("Health check grace period is only valid for services configured to use load balancers.")
         service["healthCheckGracePeriodSeconds"] = seconds
     elif service["loadBalancers"]:
         service.setdefault("healthCheckGracePeriodSeconds", 0)

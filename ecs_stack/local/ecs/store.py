@@ -97,8 +97,7 @@ class Store:
     def _write(self) -> None:
         """Write what has changed: an edited document may have stayed as it was."""
         bodies = {
-            name: json.dumps(document) if (document := self.get(*name)) is not None else None
-            for name in self._dirty
+            name: json.dumps(document) if (document := self.get(*name)) is not None else None for name in self._dirty
         }
         changed = {name: body for name, body in bodies.items() if body != self._written.get(name)}
         if changed:

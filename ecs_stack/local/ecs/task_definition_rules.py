@@ -39,9 +39,7 @@ def check(definition: Definition) -> None:
         raise client_error("Family must have 1 to 255 letters, numbers, hyphens or underscores.")
     for member in ("taskRoleArn", "executionRoleArn"):
         if member in definition and not _ROLE.match(definition[member]):
-            raise client_error(
-                f"Role is not valid: {member} {definition[member]!r} is not an IAM role's ARN."
-            )
+            raise client_error(f"Role is not valid: {member} {definition[member]!r} is not an IAM role's ARN.")
     _check_size(definition)
     fargate = "FARGATE" in definition.get("requiresCompatibilities", ())
     if fargate:
@@ -56,9 +54,7 @@ def check(definition: Definition) -> None:
     names = [container["name"] for container in containers]
     for name in names:
         if names.count(name) > 1:
-            raise client_error(
-                f"Container names must be unique within a task definition: {name!r} is repeated."
-            )
+            raise client_error(f"Container names must be unique within a task definition: {name!r} is repeated.")
     if not any(container.get("essential", True) for container in containers):
         raise client_error("At least one container in a task definition must be essential.")
     if definition.get("networkMode") in ("awsvpc", "host"):
@@ -133,9 +129,7 @@ def _check_container(container: Mapping[str, Any], definition: Definition) -> No
     if not name:
         raise client_error("Container.name should not be null or empty.")
     if not _NAME.match(name):
-        raise client_error(
-            f"Container name {name!r} must have 1 to 255 letters, numbers, hyphens or underscores."
-        )
+        raise client_error(f"Container name {name!r} must have 1 to 255 letters, numbers, hyphens or underscores.")
     if not container.get("image"):
         raise client_error("Container.image should not be null or empty.")
     if not _IMAGE.match(container["image"]):
@@ -146,13 +140,9 @@ def _check_container(container: Mapping[str, Any], definition: Definition) -> No
     _check_volumes(container, definition)
     for variable in (*container.get("environment", ()), *container.get("secrets", ())):
         if not variable.get("name"):
-            raise client_error(
-                f"Invalid setting for container {name!r}. An environment variable needs a name."
-            )
+            raise client_error(f"Invalid setting for container {name!r}. An environment variable needs a name.")
     if not 0 <= container.get("stopTimeout", 0) <= _MAX_STOP_TIMEOUT:
-        raise client_error(
-            f"Invalid setting for container {name!r}. stopTimeout must be at most {_MAX_STOP_TIMEOUT}."
-        )
+        raise client_error(f"Invalid setting for container {name!r}. stopTimeout must be at most {_MAX_STOP_TIMEOUT}.")
     if definition.get("networkMode") == "awsvpc":
         for member in ("links", "hostname", "dnsServers", "dnsSearchDomains", "extraHosts"):
             if container.get(member) and (member != "extraHosts" or "FARGATE" in _asked(definition)):
@@ -173,8 +163,7 @@ def _check_memory(container: Mapping[str, Any], definition: Definition) -> None:
             )
     if hard is not None and soft is not None and soft > hard:
         raise client_error(
-            f"Invalid setting for container '{name}'. 'memory' must be greater than or equal to"
-            " 'memoryReservation'."
+            f"Invalid setting for container '{name}'. 'memory' must be greater than or equal to 'memoryReservation'."
         )
     total_memory = memory_mib(definition.get("memory", "")) or None
     total_cpu = cpu_units(definition.get("cpu", "")) or None
@@ -184,10 +173,7 @@ def _check_memory(container: Mapping[str, Any], definition: Definition) -> None:
             f"Invalid setting for container '{name}'. Its memory is greater than the task's: {hard or soft} >"
             f" {total_memory}."
         )
-    if (
-        total_memory
-        and sum(c.get("memoryReservation", c.get("memory", 0)) for c in containers) > total_memory
-    ):
+    if total_memory and sum(c.get("memoryReservation", c.get("memory", 0)) for c in containers) > total_memory:
         raise client_error("The memory of the task's containers is greater than the memory of the task.")
     if total_cpu and sum(c.get("cpu", 0) for c in containers) > total_cpu:
         raise client_error("The CPU units of the task's containers are more than those of the task.")
@@ -207,8 +193,7 @@ def _check_ports(container: Mapping[str, Any], network_mode: str | None) -> None
             raise client_error(f"Invalid 'hostPort' setting for container '{container['name']}'.")
         if network_mode in ("awsvpc", "host") and host_port not in (0, port):
             raise client_error(
-                f"When networkMode={network_mode}, the host ports and container ports in port mappings must"
-                " match."
+                f"When networkMode={network_mode}, the host ports and container ports in port mappings must match."
             )
         if mapping.get("appProtocol") and not mapping.get("name"):
             raise client_error("A port mapping with an appProtocol needs a name.")
@@ -272,9 +257,7 @@ def _check_fargate_container(container: Mapping[str, Any], definition: Definitio
                 raise client_error(f"Log driver awslogs requires options: {option}.")
     reason = needs_execution_role(container)
     if reason and "executionRoleArn" not in definition:
-        raise client_error(
-            f"Fargate requires task definition to have execution role ARN to support {reason}."
-        )
+        raise client_error(f"Fargate requires task definition to have execution role ARN to support {reason}.")
     for member in ("privileged", "dockerSecurityOptions", "disableNetworking"):
         if container.get(member):
             raise client_error(f"Fargate does not support {member} (container '{name}').")
@@ -284,9 +267,7 @@ def _check_fargate_container(container: Mapping[str, Any], definition: Definitio
             raise client_error(f"Fargate does not support linuxParameters.{member} (container '{name}').")
     added = set(linux.get("capabilities", {}).get("add", ())) - {"SYS_PTRACE"}
     if added:
-        raise client_error(
-            f"Fargate only supports adding the SYS_PTRACE capability, not {', '.join(sorted(added))}."
-        )
+        raise client_error(f"Fargate only supports adding the SYS_PTRACE capability, not {', '.join(sorted(added))}.")
 
 
 def _asked(definition: Definition) -> Iterable[str]:

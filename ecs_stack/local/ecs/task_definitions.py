@@ -76,8 +76,7 @@ def list_all(ctx: Context, params: Params) -> Result:
     chosen = [
         document
         for document in _region(ctx)
-        if document["status"] == status
-        and params.get("familyPrefix", document["family"]) == document["family"]
+        if document["status"] == status and params.get("familyPrefix", document["family"]) == document["family"]
     ]
     chosen.sort(key=lambda d: (d["family"], d["revision"]), reverse=params.get("sort") == "DESC")
     return page(params, [document["taskDefinitionArn"] for document in chosen], "taskDefinitionArns")

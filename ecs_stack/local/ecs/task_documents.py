@@ -59,14 +59,9 @@ def build(
     arn = ctx.arns.task(cluster["clusterName"])
     attachment = _attachment(ctx.region, subnet["subnetId"], address)
     overrides = members.pop("overrides", {})
-    storage = (
-        overrides.get("ephemeralStorage")
-        or definition.get("ephemeralStorage")
-        or {"sizeInGiB": _EPHEMERAL_GIB}
-    )
+    storage = overrides.get("ephemeralStorage") or definition.get("ephemeralStorage") or {"sizeInGiB": _EPHEMERAL_GIB}
     containers = [
-        _container(ctx, arn, container, attachment["id"], address)
-        for container in definition["containerDefinitions"]
+        _container(ctx, arn, container, attachment["id"], address) for container in definition["containerDefinitions"]
     ]
     task = {
         "taskArn": arn,
@@ -107,6 +102,7 @@ def observe(ctx: Context, task: Document, state: TaskState) -> None:
         if seen is None:
             continue
         container.update(lastStatus=seen.last_status, healthStatus=seen.health_status)
+        container.pop("reason", None)
         for member, value in (
             ("runtimeId", seen.runtime_id),
             ("imageDigest", seen.image_digest),

@@ -16,19 +16,14 @@ def check(overrides: Mapping[str, Any], definition: Document) -> None:
     for container in overrides.get("containerOverrides", ()):
         if container.get("name") not in names:
             raise invalid(
-                f"Override for container named {container.get('name')} is not a container in the"
-                " TaskDefinition."
+                f"Override for container named {container.get('name')} is not a container in the TaskDefinition."
             )
         if container.get("environmentFiles") or container.get("resourceRequirements"):
-            raise invalid(
-                "environmentFiles and resourceRequirements can't be overridden by the local Amazon ECS."
-            )
+            raise invalid("environmentFiles and resourceRequirements can't be overridden by the local Amazon ECS.")
     if overrides.get("inferenceAcceleratorOverrides"):
         raise invalid("The task definition has no inference accelerators to override.")
     if "cpu" in overrides or "memory" in overrides:
         cpu = cpu_units(overrides.get("cpu", definition.get("cpu", "")))
         memory = memory_mib(overrides.get("memory", definition.get("memory", "")))
         if cpu is None or memory is None or not is_fargate_size(cpu, memory):
-            raise client_error(
-                f"No Fargate configuration exists for given values: {cpu} CPU, {memory} memory."
-            )
+            raise client_error(f"No Fargate configuration exists for given values: {cpu} CPU, {memory} memory.")

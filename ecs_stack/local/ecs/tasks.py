@@ -85,9 +85,7 @@ def stop(ctx: Context, params: Params) -> Result:
     if ctx.store.get("task", arn) is None:
         raise invalid("The referenced task was not found.")
     task = ctx.store.edit("task", arn)
-    task_documents.request_stop(
-        ctx, task, code="UserInitiated", reason=params.get("reason", "Task stopped by user")
-    )
+    task_documents.request_stop(ctx, task, code="UserInitiated", reason=params.get("reason", "Task stopped by user"))
     ctx.wake()
     return {"task": task}
 

@@ -151,9 +151,7 @@ class FakeEc2:
                 text = f"The subnet ID '{subnet}' does not exist"
                 raise _error("InvalidSubnetID.NotFound", text, "DescribeSubnets")
         names = ("AvailabilityZone", "VpcId", "CidrBlock")
-        return {
-            "Subnets": [{"SubnetId": s, **dict(zip(names, self.subnets[s], strict=True))} for s in SubnetIds]
-        }
+        return {"Subnets": [{"SubnetId": s, **dict(zip(names, self.subnets[s], strict=True))} for s in SubnetIds]}
 
     def describe_security_groups(self, GroupIds: list[str]) -> dict[str, Any]:
         for group in GroupIds:
@@ -268,9 +266,7 @@ class Cloud:
         answer = self.ecs.register_task_definition(**definition(image, family=family, **container))
         return str(answer["taskDefinition"]["taskDefinitionArn"])
 
-    def create_service(
-        self, name: str = "api", *, image: str = "good:1", count: int = 2, **more: Any
-    ) -> None:
+    def create_service(self, name: str = "api", *, image: str = "good:1", count: int = 2, **more: Any) -> None:
         """A service in the cluster ``dev``, which is made on the way."""
         self.ecs.create_cluster(clusterName="dev")
         if "taskDefinition" not in more:
@@ -328,13 +324,12 @@ def until(condition: Callable[[], Any], timeout: float = 10) -> Any:
 def serve(service: EcsService) -> ThreadingHTTPServer:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # one packet an answer: two would wait for the kernel's delayed acknowledgement
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             region = self.headers["Authorization"].split("Credential=")[1].split("/")[2]
-            status, headers, answer = service.handle(
-                region=region, target=self.headers["X-Amz-Target"], body=body
-            )
+            status, headers, answer = service.handle(region=region, target=self.headers["X-Amz-Target"], body=body)
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)

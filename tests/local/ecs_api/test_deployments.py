@@ -68,9 +68,9 @@ def test_a_new_service(cloud: Cloud) -> None:
         "threshold": 3,
     }
     assert deployment["targetServiceRevision"]["runningTaskCount"] == 2
-    revision = cloud.ecs.describe_service_revisions(
-        serviceRevisionArns=[deployment["targetServiceRevision"]["arn"]]
-    )["serviceRevisions"][0]
+    revision = cloud.ecs.describe_service_revisions(serviceRevisionArns=[deployment["targetServiceRevision"]["arn"]])[
+        "serviceRevisions"
+    ][0]
     assert revision["taskDefinition"] == service["taskDefinition"]
     assert revision["loadBalancers"] == BALANCERS
     assert revision["containerImages"] == [
@@ -89,9 +89,7 @@ def test_rolling_to_a_new_revision(cloud: Cloud) -> None:
     until(lambda: "deregister" in {kind for kind, _ in cloud.elb.log})
     assert cloud.elb.log[2][0] == cloud.elb.log[3][0] == "register"
     leaving = until(
-        lambda: [
-            t for t in cloud.tasks("STOPPED") if t["taskArn"] in old and t["lastStatus"] == "DEACTIVATING"
-        ]
+        lambda: [t for t in cloud.tasks("STOPPED") if t["taskArn"] in old and t["lastStatus"] == "DEACTIVATING"]
     )
     assert cloud.runner is not None
     assert cloud.runner.stops == []
@@ -105,9 +103,7 @@ def test_rolling_to_a_new_revision(cloud: Cloud) -> None:
     stopped = cloud.tasks("STOPPED")
     assert {task["taskArn"] for task in stopped} == old
     assert {(t["lastStatus"], t["stopCode"]) for t in stopped} == {("STOPPED", "ServiceSchedulerInitiated")}
-    assert re.fullmatch(
-        r"Scaling activity initiated by \(deployment ecs-svc/\d{19}\)", stopped[0]["stoppedReason"]
-    )
+    assert re.fullmatch(r"Scaling activity initiated by \(deployment ecs-svc/\d{19}\)", stopped[0]["stoppedReason"])
     assert said(cloud)[4:] == [
         "has started 2 tasks: (task) (task).",
         f"registered 2 targets in (target-group {GROUP})",
@@ -167,11 +163,7 @@ def test_circuit_breaker_rolls_back(cloud: Cloud) -> None:
     assert latest["status"] == "ROLLBACK_SUCCESSFUL"
     assert "circuit breaker threshold was exceeded" in latest["statusReason"]
     assert latest["deploymentCircuitBreaker"]["status"] == "TRIGGERED"
-    assert (
-        latest["deploymentCircuitBreaker"]["failureCount"]
-        >= latest["deploymentCircuitBreaker"]["threshold"]
-        == 3
-    )
+    assert latest["deploymentCircuitBreaker"]["failureCount"] >= latest["deploymentCircuitBreaker"]["threshold"] == 3
     assert latest["rollback"]["serviceRevisionArn"] == service["currentServiceRevisions"][0]["arn"]
     assert cloud.elb.log[2:] == []
     crashed = [t for t in cloud.tasks("STOPPED") if t["taskDefinitionArn"] == bad]
@@ -260,9 +252,7 @@ def test_health_check_grace_period(cloud: Cloud) -> None:
 
 def test_container_health_checks_gate_the_deployment(cloud: Cloud) -> None:
     check = {"healthCheck": {"command": ["CMD", "/check"]}}
-    cloud.create_service(
-        taskDefinition=cloud.register("good:1", **check), deploymentConfiguration=BREAKER, count=1
-    )
+    cloud.create_service(taskDefinition=cloud.register("good:1", **check), deploymentConfiguration=BREAKER, count=1)
     first = cloud.steady()
     assert cloud.tasks()[0]["healthStatus"] == "HEALTHY"
     cloud.ecs.update_service(cluster="dev", service="api", taskDefinition=cloud.register("sick:2", **check))
@@ -288,14 +278,17 @@ def test_killed_removed_and_stopped_tasks_are_replaced(cloud: Cloud) -> None:
     began = time.monotonic()
     cloud.runner.kill(killed)
     cloud.ecs.stop_task(cluster="dev", task=stopped, reason="by hand")
-    until(lambda: len([t for t in cloud.tasks() if t["lastStatus"] == "RUNNING"]) == 2, 3)
+
+    def replaced() -> bool:
+        running = {t["taskArn"] for t in cloud.tasks() if t["lastStatus"] == "RUNNING"}
+        return len(running - {killed, stopped}) == 2
+
+    until(replaced, 3)
     assert time.monotonic() - began < 2
     by_arn = {task["taskArn"]: task for task in cloud.tasks("STOPPED")}
     assert by_arn[killed]["stopCode"] == "EssentialContainerExited"
     assert (by_arn[stopped]["stopCode"], by_arn[stopped]["stoppedReason"]) == ("UserInitiated", "by hand")
-    assert not {killed, stopped} & {task["taskArn"] for task in cloud.tasks()}
-    cloud.steady()
-    assert len(cloud.elb.targets) == 2
+    until(lambda: len(cloud.elb.targets) == 2)
 
 
 def test_addresses_are_withdrawn_when_a_task_has_stopped(cloud: Cloud) -> None:
@@ -336,9 +329,7 @@ def test_what_makes_a_new_deployment(cloud: Cloud) -> None:
         cloud.ecs.update_service(cluster="dev", service="api", **params)
         return len(history(cloud))
 
-    assert (
-        update(taskDefinition=current, desiredCount=0, deploymentConfiguration={"maximumPercent": 150}) == 1
-    )
+    assert update(taskDefinition=current, desiredCount=0, deploymentConfiguration={"maximumPercent": 150}) == 1
     assert update(enableECSManagedTags=True, propagateTags="SERVICE") == 1
     assert update(forceNewDeployment=True) == 2
     assert update(taskDefinition=cloud.register("good:2")) == 3

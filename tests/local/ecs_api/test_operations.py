@@ -124,9 +124,7 @@ CLUSTERS = [
         "API ListClusters: maxResults, nextToken",
         {"length(clusterArns)": 1, "nextToken != null": True},
     ),
-    Row(
-        "list_clusters", {"nextToken": "x"}, "API ListClusters: nextToken", error="InvalidParameterException"
-    ),
+    Row("list_clusters", {"nextToken": "x"}, "API ListClusters: nextToken", error="InvalidParameterException"),
     Row(
         "put_cluster_capacity_providers",
         {
@@ -682,9 +680,7 @@ TASKS = [
     ),
     Row("list_tasks", {"cluster": "ghost"}, "API ListTasks", error="ClusterNotFoundException"),
     Row("list_tasks", {"cluster": "tasks", "family": "ghost"}, "API ListTasks: family", {"taskArns": []}),
-    Row(
-        "list_tasks", {"cluster": "tasks", "startedBy": "ghost"}, "API ListTasks: startedBy", {"taskArns": []}
-    ),
+    Row("list_tasks", {"cluster": "tasks", "startedBy": "ghost"}, "API ListTasks: startedBy", {"taskArns": []}),
 ]
 
 OTHERS = [
@@ -869,10 +865,7 @@ def test_network_of_a_task(table: Cloud) -> None:
     """VPC User Guide 'Subnet CIDR blocks': the first four addresses and the last are reserved."""
     tiny = {**NETWORK["awsvpcConfiguration"], "subnets": ["subnet-tiny"]}
     request = {"cluster": "table", "taskDefinition": "table", "launchType": "FARGATE"}
-    answers = [
-        table.ecs.run_task(**request, count=6, networkConfiguration={"awsvpcConfiguration": tiny})
-        for _ in "12"
-    ]
+    answers = [table.ecs.run_task(**request, count=6, networkConfiguration={"awsvpcConfiguration": tiny}) for _ in "12"]
     tasks = [task for answer in answers for task in answer["tasks"]]
     addresses = {task["containers"][0]["networkInterfaces"][0]["privateIpv4Address"] for task in tasks}
     assert addresses == {f"10.20.2.{host}" for host in range(4, 15)}

@@ -20,9 +20,7 @@ from ecs_stack.local.ecs.scheduler import (
 
 
 def wanted(count: int, minimum: int = 100, maximum: int = 200, *, may_start: bool = True) -> Wanted:
-    return Wanted(
-        primary="new", count=count, minimum_percent=minimum, maximum_percent=maximum, may_start=may_start
-    )
+    return Wanted(primary="new", count=count, minimum_percent=minimum, maximum_percent=maximum, may_start=may_start)
 
 
 def tasks(
@@ -183,8 +181,7 @@ def test_a_rolling_deployment_ends_or_says_that_it_cannot(count: int, minimum: i
 
 
 SUBNETS = [
-    {"subnetId": name, "zone": zone, "cidr": "10.0.0.0/24"}
-    for name, zone in (("s1", "a"), ("s2", "b"), ("s3", "b"))
+    {"subnetId": name, "zone": zone, "cidr": "10.0.0.0/24"} for name, zone in (("s1", "a"), ("s2", "b"), ("s3", "b"))
 ]
 
 

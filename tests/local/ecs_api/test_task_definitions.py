@@ -40,9 +40,7 @@ def app(**members: Any) -> Change:
 
 def beside(**members: Any) -> Change:
     """Add a second container."""
-    return lambda request: request["containerDefinitions"].append(
-        {"name": "side", "image": "side:1", **members}
-    )
+    return lambda request: request["containerDefinitions"].append({"name": "side", "image": "side:1", **members})
 
 
 def both(*changes: Change) -> Change:
@@ -272,9 +270,7 @@ def test_refused(cloud: Cloud, source: str, change: Change, says: str) -> None:
 )
 def test_accepted(cloud: Cloud, source: str, change: Change, expect: dict[str, Any]) -> None:
     registered = cloud.ecs.register_task_definition(**changed(change))["taskDefinition"]
-    described = cloud.ecs.describe_task_definition(taskDefinition=registered["taskDefinitionArn"])[
-        "taskDefinition"
-    ]
+    described = cloud.ecs.describe_task_definition(taskDefinition=registered["taskDefinitionArn"])["taskDefinition"]
     assert described == registered
     assert {name: described[name] for name in expect} == expect
 
@@ -289,9 +285,7 @@ def test_a_refused_revision_is_no_revision(cloud: Cloud) -> None:
 def test_defaults_of_health_checks(cloud: Cloud) -> None:
     """API HealthCheck: interval 30, timeout 5, retries 3."""
     arn = cloud.register(healthCheck={"command": ["CMD-SHELL", "true"]})
-    container = cloud.ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"][
-        "containerDefinitions"
-    ][0]
+    container = cloud.ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]["containerDefinitions"][0]
     assert container["healthCheck"] == {
         "command": ["CMD-SHELL", "true"],
         "interval": 30,
@@ -303,14 +297,9 @@ def test_defaults_of_health_checks(cloud: Cloud) -> None:
 def test_attributes_follow_from_what_is_used(cloud: Cloud) -> None:
     """Developer Guide 'Container agent capabilities'."""
     request = changed(
-        both(
-            task(taskRoleArn=ROLE), app(image=ECR, logConfiguration=AWSLOGS, secrets=SECRET), check(retries=2)
-        )
+        both(task(taskRoleArn=ROLE), app(image=ECR, logConfiguration=AWSLOGS, secrets=SECRET), check(retries=2))
     )
-    names = {
-        a["name"]
-        for a in cloud.ecs.register_task_definition(**request)["taskDefinition"]["requiresAttributes"]
-    }
+    names = {a["name"] for a in cloud.ecs.register_task_definition(**request)["taskDefinition"]["requiresAttributes"]}
     assert names >= {
         "com.amazonaws.ecs.capability.logging-driver.awslogs",
         "ecs.capability.execution-role-awslogs",
@@ -341,9 +330,7 @@ def test_cpu_notations(text: str, units: int | None) -> None:
     assert cpu_units(text) == units
 
 
-@pytest.mark.parametrize(
-    ("text", "mib"), [("512", 512), ("0.5GB", 512), ("1 GB", 1024), ("30 gb", 30720), ("x", None)]
-)
+@pytest.mark.parametrize(("text", "mib"), [("512", 512), ("0.5GB", 512), ("1 GB", 1024), ("30 gb", 30720), ("x", None)])
 def test_memory_notations(text: str, mib: int | None) -> None:
     assert memory_mib(text) == mib
 
