@@ -35,7 +35,7 @@ class Caddy:
     """One Caddy process. ``base`` must be the current folder of this process."""
 
     def __init__(self, base: Path) -> None:
-        self._base = base
+        self.base = base
         self._process: subprocess.Popen[bytes] | None = None
         self._loaded: dict[str, Any] | None = None
 
@@ -50,19 +50,19 @@ class Caddy:
         Raises LocalCloudError if there is no binary or it doesn't answer.
         """
         self._reap()
-        (self._base / SOCKET).unlink(missing_ok=True)
-        configuration = self._base / "caddy.json"
+        (self.base / SOCKET).unlink(missing_ok=True)
+        configuration = self.base / "caddy.json"
         configuration.write_text(json.dumps(_with_admin({})))
         self._process = subprocess.Popen(
             [_binary(), "run", "--config", str(configuration)],
             stdin=subprocess.DEVNULL,
-            cwd=self._base,
+            cwd=self.base,
             env={
                 "PATH": os.environ.get("PATH", ""),
                 # Caddy keeps certificates and its autosaved configuration there: never in the home folder.
-                "HOME": str(self._base / "caddy"),
-                "XDG_CONFIG_HOME": str(self._base / "caddy"),
-                "XDG_DATA_HOME": str(self._base / "caddy"),
+                "HOME": str(self.base / "caddy"),
+                "XDG_CONFIG_HOME": str(self.base / "caddy"),
+                "XDG_DATA_HOME": str(self.base / "caddy"),
             },
             preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )
@@ -90,10 +90,8 @@ class Caddy:
         return True
 
     def in_flight(self) -> dict[str, int]:
-        """Requests under way by upstream address (``127.0.0.1:port``), of those in the configuration."""
-        return {
-            found["address"]: found["num_requests"] for found in self._call("GET", "/reverse_proxy/upstreams")
-        }
+        """Requests under way by the address they were sent to (``127.0.0.1:port``)."""
+        return {found["address"]: found["num_requests"] for found in self._call("GET", "/reverse_proxy/upstreams")}
 
     def stop(self) -> None:
         """End it; what is in flight is cut."""
@@ -105,11 +103,11 @@ class Caddy:
                 self._process.kill()
                 self._process.wait()
         self._pid_file.unlink(missing_ok=True)
-        (self._base / SOCKET).unlink(missing_ok=True)
+        (self.base / SOCKET).unlink(missing_ok=True)
 
     @property
     def _pid_file(self) -> Path:
-        return self._base / "caddy.pid"
+        return self.base / "caddy.pid"
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         connection = _UnixConnection(SOCKET)
@@ -134,7 +132,7 @@ class Caddy:
         except (FileNotFoundError, ValueError):
             return
         # Process ids are used again: only one that runs our own configuration is ours.
-        if str(self._base / "caddy.json") in _command_line(pid):
+        if str(self.base / "caddy.json") in _command_line(pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._pid_file.unlink(missing_ok=True)

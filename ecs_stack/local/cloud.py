@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from typing import Any
 import docker.errors
 
 from ecs_stack.errors import LocalCloudError
-from ecs_stack.local.docker import ROOT_LABEL, connect, find_docker_host
+from ecs_stack.local.docker import CONTAINER_LABEL, ROOT_LABEL, connect, find_docker_host
 from ecs_stack.local.persistence import read_json
 from ecs_stack.local.persistence_paths import Paths, lock
 from ecs_stack.results import LocalContainer, LocalListener, LocalProcess, LocalStatus, ResetReceipt
@@ -123,13 +124,13 @@ def reset(root: Path) -> ResetReceipt:
     paths = Paths(root.resolve())
     if not paths.base.exists():
         counts = _remove_docker_objects(find_docker_host(), paths.root)
-        return ResetReceipt(processes=0, paths=(), **counts)
+        return _receipt(0, (), counts)
     with _exclusive(paths):
         host = _docker_host(paths)
         processes = int(_end(paths))
         counts = _remove_docker_objects(host, paths.root)
         shutil.rmtree(paths.base)
-    return ResetReceipt(processes=processes, paths=(str(paths.base),), **counts)
+    return _receipt(processes, (str(paths.base),), counts)
 
 
 def status(root: Path) -> LocalStatus:
@@ -192,16 +193,13 @@ def _spawn(paths: Paths) -> LocalCloud:
                     return LocalCloud(paths.root, endpoint, process.pid, host)
         if process.poll() is not None:
             raise LocalCloudError(
-                f"The local cloud ended while it started (exit code {process.returncode}): "
-                f"{_last_line(paths.log)}",
+                f"The local cloud ended while it started (exit code {process.returncode}): {_last_line(paths.log)}",
                 hint=f"Read {paths.log}",
             )
         time.sleep(0.05)
     process.kill()
     process.wait()
-    raise LocalCloudError(
-        f"The local cloud didn't answer within {START_TIMEOUT:.0f} s", hint=f"Read {paths.log}"
-    )
+    raise LocalCloudError(f"The local cloud didn't answer within {START_TIMEOUT:.0f} s", hint=f"Read {paths.log}")
 
 
 def _end(paths: Paths) -> bool:
@@ -266,9 +264,7 @@ def _docker_host(paths: Paths) -> str | None:
 
 
 def _labelled(client: Any, root: Path) -> list[Any]:
-    return list(
-        client.containers.list(all=True, filters={"label": f"{ROOT_LABEL}={root}"}, ignore_removed=True)
-    )
+    return list(client.containers.list(all=True, filters={"label": f"{ROOT_LABEL}={root}"}, ignore_removed=True))
 
 
 def _stop_containers(host: str | None, root: Path) -> int:
@@ -277,10 +273,20 @@ def _stop_containers(host: str | None, root: Path) -> int:
         return 0
     with contextlib.closing(client):
         running = [found for found in _labelled(client, root) if found.status == "running"]
+        named = [found for found in running if CONTAINER_LABEL in found.labels]
+        with ThreadPoolExecutor(max_workers=16) as pool:
+            list(pool.map(_stop_container, named))
+        # What has no name of its own only holds a task's network namespace: nothing to end in order.
         for found in running:
-            with contextlib.suppress(docker.errors.APIError):
-                found.stop(timeout=CONTAINER_STOP_TIMEOUT)
+            if found not in named:
+                with contextlib.suppress(docker.errors.APIError):
+                    found.kill()
     return len(running)
+
+
+def _stop_container(found: Any) -> None:
+    with contextlib.suppress(docker.errors.APIError):
+        found.stop(timeout=CONTAINER_STOP_TIMEOUT)
 
 
 def _remove_docker_objects(host: str | None, root: Path) -> dict[str, int]:
@@ -303,15 +309,23 @@ def _remove_docker_objects(host: str | None, root: Path) -> dict[str, int]:
     return counts
 
 
+def _receipt(processes: int, removed: tuple[str, ...], counts: Mapping[str, int]) -> ResetReceipt:
+    return ResetReceipt(
+        processes=processes,
+        containers=counts["containers"],
+        networks=counts["networks"],
+        volumes=counts["volumes"],
+        paths=removed,
+    )
+
+
 def _container(found: Any) -> LocalContainer:
     ports = tuple(
         f"{binding['HostIp']}:{binding['HostPort']} -> {port}"
         for port, bindings in sorted((found.attrs["NetworkSettings"]["Ports"] or {}).items())
         for binding in bindings or ()
     )
-    return LocalContainer(
-        name=found.name, image=found.attrs["Config"]["Image"], state=found.status, ports=ports
-    )
+    return LocalContainer(name=found.name, image=found.attrs["Config"]["Image"], state=found.status, ports=ports)
 
 
 def _last_line(path: Path) -> str:

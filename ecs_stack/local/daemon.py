@@ -27,7 +27,7 @@ from ecs_stack.local.addresses import AddressBook
 from ecs_stack.local.caddy import Caddy
 from ecs_stack.local.controllers.load_balancer import LoadBalancers
 from ecs_stack.local.controllers.load_balancer.api import resolvable_names
-from ecs_stack.local.docker import connect
+from ecs_stack.local.docker import bridge_address, connect
 from ecs_stack.local.ecs import EcsService
 from ecs_stack.local.ecs.runner import DockerTaskRunner
 from ecs_stack.local.gateway import Gateway
@@ -70,10 +70,11 @@ def emulator_environment(paths: Paths, port: int) -> dict[str, str]:
 class Daemon:
     """The parts, wired."""
 
-    def __init__(self, paths: Paths, port: int, docker_host: str | None) -> None:
+    def __init__(self, paths: Paths, port: int, docker_host: str | None, bridge: str | None) -> None:
         self.paths = paths
         self.port = port
         self.docker_host = docker_host
+        self.bridge = bridge
         self.started_at = time.time()
         self._ready = threading.Event()
         self.gateway = Gateway(moto=Moto(paths.state), ministack=MiniStack())
@@ -103,12 +104,10 @@ class Daemon:
         self.gateway.rewrites.update(REWRITES)
         self.gateway.polish["elasticloadbalancing"] = resolvable_names
         self.gateway.listeners.append(self.load_balancers.notice)
-        self.gateway.private.update(
-            {"health": self._health, "status": self._status, "listeners": self._listeners}
-        )
+        self.gateway.private.update({"health": self._health, "status": self._status, "listeners": self._listeners})
 
-    async def serve(self, server: socket.socket) -> None:
-        """Answer until SIGTERM or SIGINT."""
+    async def serve(self, sockets: list[socket.socket]) -> None:
+        """Answer on these until SIGTERM or SIGINT."""
         config = uvicorn.Config(
             self.gateway,
             lifespan="off",
@@ -118,7 +117,7 @@ class Daemon:
             server_header=False,
         )
         async with self._parts():
-            await uvicorn.Server(config).serve(sockets=[server])
+            await uvicorn.Server(config).serve(sockets=sockets)
 
     @contextlib.asynccontextmanager
     async def _parts(self) -> AsyncIterator[None]:
@@ -138,7 +137,10 @@ class Daemon:
         if self.docker is None:
             return None
         return DockerTaskRunner(
-            docker=self.docker, root=self.paths.root, clients=self.clients, endpoint_for_containers=None
+            docker=self.docker,
+            root=self.paths.root,
+            clients=self.clients,
+            endpoint_for_containers=f"http://{self.bridge}:{self.port}" if self.bridge else None,
         )
 
     def _start_controllers(self) -> None:
@@ -171,7 +173,9 @@ class Daemon:
             with contextlib.suppress(importlib.metadata.PackageNotFoundError):
                 versions[name] = importlib.metadata.version(name)
         ports = [found["port"] for found in self.load_balancers.listeners().values()]
-        processes = [{"name": "gateway", "pid": os.getpid(), "addresses": [f"127.0.0.1:{self.port}"]}]
+        hosts = ["127.0.0.1", self.bridge] if self.bridge else ["127.0.0.1"]
+        addresses = [f"{host}:{self.port}" for host in hosts]
+        processes = [{"name": "gateway", "pid": os.getpid(), "addresses": addresses}]
         if self.caddy.pid is not None:
             addresses = [f"127.0.0.1:{port}" for port in sorted(ports)]
             processes.append({"name": "caddy", "pid": self.caddy.pid, "addresses": addresses})
@@ -202,25 +206,37 @@ def main() -> None:
     held = lock(paths.daemon_lock, wait=False)
     if held is None:
         raise LocalCloudError(f"The local cloud of {paths.root} runs already")
-    with held, _socket(paths) as server:
+    with held, contextlib.ExitStack() as stack:
+        server = stack.enter_context(_listen("127.0.0.1", _port(paths)))
         port = server.getsockname()[1]
         os.environ.update(emulator_environment(paths, port))
         # For whoever looks for the process; written before it answers.
         write_json(paths.cloud, {"pid": os.getpid(), "port": port, "docker_host": options.docker_host})
         # Caddy's socket has a relative name (see ``caddy``).
         os.chdir(paths.base)
-        daemon = Daemon(paths, port, options.docker_host)
-        asyncio.run(daemon.serve(server))
+        sockets, bridge = [server], bridge_address(options.docker_host)
+        if bridge is not None:
+            try:
+                sockets.append(stack.enter_context(_listen(bridge, port)))
+            except OSError as error:
+                # Docker's bridge isn't on this machine (it is in a virtual one, say).
+                log.info("containers can't reach the gateway at %s: %s", bridge, error)
+                bridge = None
+        daemon = Daemon(paths, port, options.docker_host, bridge)
+        asyncio.run(daemon.serve(sockets))
 
 
-def _socket(paths: Paths) -> socket.socket:
-    """A listening socket on the port of last time, or on another if that one is in use now."""
+def _port(paths: Paths) -> int:
+    """The port of last time, or another if that one is in use now."""
     previous = (read_json(paths.cloud) or {}).get("port")
-    port = previous if previous and port_is_free(previous) else stable_port(str(paths.root))
+    return previous if previous and port_is_free(previous) else stable_port(str(paths.root))
+
+
+def _listen(host: str, port: int) -> socket.socket:
     # The protocol must be named: asyncio turns Nagle's algorithm off (40 ms a call) only where it reads TCP.
     server = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    server.bind(("127.0.0.1", port))
+    server.bind((host, port))
     server.listen(512)
     return server
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 from pathlib import Path
 
@@ -15,6 +16,8 @@ import requests.exceptions
 SOCKETS = ("/var/run/docker.sock", "/run/ecs-stack/docker.sock")
 #: The label that every Docker object of a local cloud carries, with its absolute root.
 ROOT_LABEL = "ecs-stack.root"
+#: The label of a container that a task definition names.
+CONTAINER_LABEL = "ecs-stack.container"
 #: Seconds. Long enough for a busy engine, short enough to say that none answers.
 TIMEOUT = 30
 
@@ -49,6 +52,24 @@ def find_docker_host() -> str | None:
         if client is not None:
             client.close()
             return address
+    return None
+
+
+def bridge_address(host: str | None) -> str | None:
+    """The address by which containers on the engine's default bridge reach this machine, if there is one."""
+    client = connect(host) if host else None
+    if client is None:
+        return None
+    with contextlib.closing(client):
+        try:
+            network = client.networks.get("bridge")
+        except docker.errors.NotFound:
+            return None
+    for config in network.attrs["IPAM"]["Config"] or ():
+        subnet = ipaddress.ip_network(config["Subnet"], strict=False)
+        if subnet.version == 4:
+            # Where the engine says nothing it took the first address of the subnet.
+            return str(config.get("Gateway") or next(subnet.hosts()))
     return None
 
 

@@ -136,9 +136,7 @@ class Api:
         except botocore.exceptions.ClientError:
             return  # Not found: moto says so itself.
         if any(found["Port"] == int(port) and found["ListenerArn"] != listener for found in listeners):
-            raise ApiError(
-                "DuplicateListener", "A listener already exists on this port for this load balancer"
-            )
+            raise ApiError("DuplicateListener", "A listener already exists on this port for this load balancer")
 
     def _group(self, request: Request) -> Mapping[str, Any]:
         arn = request.parameters.get("TargetGroupArn", "")

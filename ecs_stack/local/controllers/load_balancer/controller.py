@@ -10,12 +10,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ecs_stack.errors import LocalCloudError
 from ecs_stack.local.addresses import AddressBook
 from ecs_stack.local.caddy import Caddy
+from ecs_stack.local.controllers.load_balancer import slots
 from ecs_stack.local.controllers.load_balancer.api import SERVICE, Api, ClientFactory
 from ecs_stack.local.controllers.load_balancer.model import Group, Listener, Snapshot, read
 from ecs_stack.local.controllers.load_balancer.probes import probe
 from ecs_stack.local.controllers.load_balancer.routing import configuration
+from ecs_stack.local.controllers.load_balancer.slots import SlotFiles
 from ecs_stack.local.controllers.load_balancer.targets import (
     CHECKS_DISABLED,
     FAILED,
@@ -30,14 +33,16 @@ from ecs_stack.local.persistence_paths import stable_port
 
 log = logging.getLogger(__name__)
 
+#: Seconds until Caddy has the listeners of last time.
+START_TIMEOUT = 20
 #: Seconds. Changes come in bursts (a stack's many calls): one reading serves those within this time.
 GATHER = 0.02
 #: Seconds between two looks at what is draining, and at whether Caddy lives.
 TICK = 0.25
 #: Seconds between probes of a new target: at first, growing by half each time, and at most.
 FIRST_PROBE, SLOWEST_FIRST_PROBE = 0.1, 1.0
-#: Seconds that a target drains at least once no new request goes to it: one that Caddy had accepted under the
-#: configuration before may still be on its way there.
+#: Seconds that a target drains at least once no new request goes to it: one that had just chosen it may not be
+#: counted yet.
 SETTLE = 0.5
 
 #: These change no listener and no group.
@@ -55,6 +60,7 @@ class LoadBalancers:
         self._addresses = addresses
         self._caddy = caddy
         self._root = root
+        self._slots = SlotFiles(caddy.base)
         self.targets = Targets(state_dir / "targets.json")
         self._ports_file = state_dir / "listeners.json"
         saved: dict[str, Any] = read_json(self._ports_file) or {}
@@ -62,7 +68,9 @@ class LoadBalancers:
         self._snapshots: dict[str, Snapshot] = dict.fromkeys(saved.get("regions", ()), _IDLE)
         self._dirty = set(self._snapshots)
         self._lock = threading.Lock()
-        self._settled = threading.Event()
+        #: Changes asked for and changes that Caddy has, counted, so that a caller can wait for its own.
+        self._asked, self._served = 0, 0
+        self._progress = threading.Condition()
         self._stopping = False
         self._probes: dict[Target, asyncio.Task[None]] = {}
         # A new trace id's time: when the process started, for Caddy can't write the time as AWS does.
@@ -74,9 +82,10 @@ class LoadBalancers:
 
     def start(self) -> None:
         """Start Caddy and the loop, and wait until listeners answer again."""
-        self._caddy.start()
+        self._asked += 1
         self._thread.start()
-        self.wait_settled(10)
+        if not self.wait_settled(START_TIMEOUT):
+            raise LocalCloudError("The local load balancers didn't start: see the local cloud's log")
 
     def stop(self) -> None:
         """Stop probing, and Caddy."""
@@ -95,12 +104,15 @@ class LoadBalancers:
 
     def changed(self) -> None:
         """Listeners, rules or targets differ from what Caddy has."""
-        self._settled.clear()
+        with self._progress:
+            self._asked += 1
         self._loop.call_soon_threadsafe(self._wake.set)
 
     def wait_settled(self, timeout: float) -> bool:
         """Wait until Caddy has every change made until now. Seconds."""
-        return self._settled.wait(timeout)
+        with self._progress:
+            asked = self._asked
+            return self._progress.wait_for(lambda: self._served >= asked, timeout)
 
     def listeners(self) -> dict[str, dict[str, Any]]:
         """Where each listener answers, by ARN."""
@@ -120,20 +132,23 @@ class LoadBalancers:
         self._loop.run_until_complete(self._control())
 
     async def _control(self) -> None:
+        # On this thread, which lives as long as the process: Linux ends Caddy with the thread that starts it.
+        self._caddy.start()
         while not self._stopping:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), TICK)
-            woken = self._wake.is_set()
-            if woken:
+            if self._wake.is_set():
                 await asyncio.sleep(GATHER)
             self._wake.clear()
+            asked = self._asked
             try:
                 await self._step()
+                with self._progress:
+                    self._served = asked
+                    self._progress.notify_all()
             except Exception:
                 # State that can't be read or served now may be served after the next change.
                 log.exception("the load balancers couldn't be brought up to date")
-            if not self._wake.is_set() and not self._dirty:
-                self._settled.set()
         for task in self._probes.values():
             task.cancel()
         await asyncio.gather(*self._probes.values(), return_exceptions=True)
@@ -143,9 +158,7 @@ class LoadBalancers:
             regions, self._dirty = self._dirty, set()
         for region in regions:
             try:
-                self._snapshots[region] = await asyncio.to_thread(
-                    read, self._clients("elbv2", region), region
-                )
+                self._snapshots[region] = await asyncio.to_thread(read, self._clients("elbv2", region), region)
             except Exception:
                 with self._lock:
                     self._dirty.add(region)
@@ -153,6 +166,9 @@ class LoadBalancers:
         if regions:
             self._assign_ports()
         self._follow_targets()
+        if self._caddy.pid is None:
+            log.warning("Caddy ended; starting it again")
+            self._caddy.start()
         await asyncio.to_thread(self._apply)
         await self._finish_draining()
 
@@ -205,9 +221,7 @@ class LoadBalancers:
                 failure = FAILED if port is None else await probe(group.check, host, port)
                 with self.targets.lock:
                     if target.observe(failure, group.check, time.monotonic()):
-                        log.info(
-                            "%s:%d is %s in %s", target.id, target.port, target.state, _name(target.group)
-                        )
+                        log.info("%s:%d is %s in %s", target.id, target.port, target.state, _name(target.group))
                         self.changed()
             if target.state is State.INITIAL:
                 await asyncio.sleep(min(pause, group.check.interval))
@@ -219,22 +233,19 @@ class LoadBalancers:
         groups: dict[str, Group] = {}
         for snapshot in self._snapshots.values():
             groups.update(snapshot.groups)
-        if self._caddy.pid is None:
-            log.warning("Caddy ended; starting it again")
-            self._caddy.start()
-        upstreams = {
-            arn: found for arn, group in groups.items() if (found := self._upstreams(group)) is not None
-        }
+        listeners = self._all_listeners()
+        counts = {arn: slots.count(len(self.targets.of(arn))) for arn in groups}
+        contents: dict[str, str] = {}
+        for arn, group in groups.items():
+            contents.update(slots.addresses(arn, counts[arn], self._upstreams(group)))
+        for listener in listeners:
+            for rule in listener.rules:
+                contents.update(slots.weights(listener, rule))
         draining = [t for t in self.targets.all() if t.draining]
-        apps = configuration(
-            self._all_listeners(),
-            groups,
-            upstreams,
-            sorted({target.address for target in draining if target.address}),
-            self._ports,
-            self._trace_epoch,
-        )
-        self._caddy.load(apps)
+        # Files first: a configuration must find those it names.
+        self._slots.write(contents)
+        self._caddy.load(configuration(listeners, groups, counts, self._ports, self._trace_epoch))
+        self._slots.keep(contents)
         for target in draining:
             if target.drained_after is None:
                 target.drained_after = time.monotonic() + SETTLE

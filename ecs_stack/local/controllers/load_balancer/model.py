@@ -124,9 +124,7 @@ def read(client: Any, region: str) -> Snapshot:
     groups = {}
     for group in _pages(client, "describe_target_groups", "TargetGroups"):
         arn = group["TargetGroupArn"]
-        groups[arn] = _group(
-            group, _attributes(client.describe_target_group_attributes(TargetGroupArn=arn)), region
-        )
+        groups[arn] = _group(group, _attributes(client.describe_target_group_attributes(TargetGroupArn=arn)), region)
     return Snapshot(listeners=tuple(listeners), groups=groups)
 
 

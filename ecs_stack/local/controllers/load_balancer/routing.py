@@ -5,10 +5,11 @@ https://docs.aws.amazon.com/elasticloadbalancing/latest/application/listener-rul
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ecs_stack.local.controllers.load_balancer import slots
+from ecs_stack.local.controllers.load_balancer.conditions import matcher
 from ecs_stack.local.controllers.load_balancer.model import Group, Listener, Rule, forwards
 
 #: Nanoseconds, Caddy's unit of time in JSON.
@@ -17,54 +18,47 @@ SECOND = 1_000_000_000
 CONNECT_TIMEOUT = 10
 #: A request whose target refuses the connection goes to another one: that many times, for that many seconds.
 #: An ALB has many nodes and stops using such a target within seconds; here it costs no request.
-RETRIES, RETRY_SECONDS = 3, 2
-#: Seconds that such a target is left alone.
-FAILED_TARGET_PAUSE = 2
+RETRIES, RETRY_SECONDS = 5, 2
 
 _STATUS_TEXT = {502: "Bad Gateway", 503: "Service Temporarily Unavailable", 504: "Gateway Time-out"}
 _ALGORITHMS = {"round_robin": "round_robin", "least_outstanding_requests": "least_conn"}
 
 Json = dict[str, Any]
-#: Dial addresses of each target group that may get requests; a group that has targets, none of which has an
-#: address, has an empty list; one without targets isn't in it.
-Upstreams = Mapping[str, Sequence[str]]
 
 
 def configuration(
     listeners: Sequence[Listener],
     groups: Mapping[str, Group],
-    upstreams: Upstreams,
-    draining: Sequence[str],
+    counts: Mapping[str, int],
     ports: Mapping[str, int],
     trace_epoch: int,
 ) -> Json:
     """Caddy's ``apps``. ``ports`` are the listeners' ports on 127.0.0.1 by ARN; one without isn't served.
 
-    ``draining`` are addresses that get no new request but whose requests in flight are counted.
-    ``trace_epoch`` (Unix seconds) is the time in new trace ids.
+    ``counts`` are the numbers of slots of the target groups (see ``slots``). ``trace_epoch`` (Unix seconds)
+    is the time in new trace ids.
     """
-    servers = {}
     local_ports = {(each.balancer, each.port): ports[each.arn] for each in listeners if each.arn in ports}
-    for listener in listeners:
-        if listener.arn not in ports:
-            continue
-        servers[str(ports[listener.arn])] = _server(
-            listener,
-            ports[listener.arn],
-            [
-                *_headers(trace_epoch),
-                *_keep_counting(draining),
-                *(
-                    {
-                        **_match(rule),
-                        "terminal": True,
-                        "handle": [_action(rule, listener, groups, upstreams, local_ports)],
-                    }
-                    for rule in listener.rules
-                ),
-            ],
+    servers = {
+        name: {"listen": [address], "routes": [{"handle": [_own_error(status)]}]}
+        for name, address, status in (
+            ("no-targets", slots.NO_TARGETS, 503),
+            ("no-answer", slots.NO_ANSWER, 502),
         )
-    return {"http": {"servers": servers}} if servers else {}
+    }
+    for listener in listeners:
+        if listener.arn in ports:
+            routes = [
+                {
+                    **_match(rule),
+                    "terminal": True,
+                    "handle": [_action(rule, listener, groups, counts, local_ports)],
+                }
+                for rule in listener.rules
+            ]
+            port = ports[listener.arn]
+            servers[str(port)] = _server(listener, port, [*_headers(trace_epoch), *routes])
+    return {"http": {"servers": servers}}
 
 
 def _server(listener: Listener, port: int, routes: list[Json]) -> Json:
@@ -86,8 +80,7 @@ def _server(listener: Listener, port: int, routes: list[Json]) -> Json:
                     "terminal": True,
                     "handle": [_own_error(504)],
                 },
-                # Every other failure to get an answer from a target. 503 is for groups without targets,
-                # which Caddy never tries.
+                # Every other failure to get an answer from a target.
                 {"handle": [_own_error(502)]},
             ]
         },
@@ -135,72 +128,20 @@ def _headers(trace_epoch: int) -> list[Json]:
     ]
 
 
-def _keep_counting(addresses: Sequence[str]) -> list[Json]:
-    """A route that matches nothing: Caddy counts requests only of upstreams in its configuration."""
-    if not addresses:
-        return []
-    upstreams = [{"dial": address} for address in addresses]
-    return [
-        {"match": [{"expression": "false"}], "handle": [{"handler": "reverse_proxy", "upstreams": upstreams}]}
-    ]
-
-
 def _match(rule: Rule) -> Json:
     """Every condition must hold. Caddy has one matcher of a kind in a set, a rule may have several:
     "not one of them fails" says the same."""
-    conditions = [_condition(condition) for condition in rule.conditions]
+    conditions = [matcher(condition) for condition in rule.conditions]
     if not conditions:
         return {}
     return {"match": [{"not": [{"not": [condition]} for condition in conditions]}]}
-
-
-def _condition(condition: Mapping[str, Any]) -> Json:
-    kind = condition["Field"]
-    if kind == "host-header":
-        values = condition.get("HostHeaderConfig", condition).get("Values", [])
-        return {"vars_regexp": {"{http.request.host}": {"pattern": _wildcards(values, ignore_case=True)}}}
-    if kind == "path-pattern":
-        values = condition.get("PathPatternConfig", condition).get("Values", [])
-        return {"vars_regexp": {"{http.request.uri.path}": {"pattern": _wildcards(values)}}}
-    if kind == "http-header":
-        config = condition["HttpHeaderConfig"]
-        pattern = _wildcards(config["Values"], ignore_case=True)
-        return {"header_regexp": {config["HttpHeaderName"]: {"pattern": pattern}}}
-    if kind == "query-string":
-        pattern = _query_pattern(condition["QueryStringConfig"]["Values"])
-        return {"vars_regexp": {"{http.request.uri.query}": {"pattern": pattern}}}
-    if kind == "http-request-method":
-        return {"method": condition["HttpRequestMethodConfig"]["Values"]}
-    if kind == "source-ip":
-        return {"remote_ip": {"ranges": condition["SourceIpConfig"]["Values"]}}
-    raise ValueError(f"a rule's condition on {kind} isn't known")
-
-
-def _wildcards(values: Sequence[str], *, ignore_case: bool = False) -> str:
-    """``*`` is any number of characters, ``?`` is one."""
-    alternatives = "|".join(_wildcard(value) for value in values)
-    return f"(?s{'i' if ignore_case else ''})^(?:{alternatives})$"
-
-
-def _wildcard(value: str, any_character: str = ".") -> str:
-    escaped = re.escape(value)
-    return escaped.replace(r"\*", f"{any_character}*").replace(r"\?", any_character)
-
-
-def _query_pattern(values: Sequence[Mapping[str, str]]) -> str:
-    """A key may be left out: then the value may belong to any."""
-    alternatives = []
-    for pair in values:
-        key = _wildcard(pair["Key"], "[^&=]") if pair.get("Key") else "[^&=]*"
-        alternatives.append(f"{key}={_wildcard(pair['Value'], '[^&]')}")
-    return f"(?si)(?:^|&)(?:{'|'.join(alternatives)})(?:&|$)"
 
 
 def _action(
     rule: Rule,
     listener: Listener,
     groups: Mapping[str, Group],
-    upstreams: Upstreams,
+    counts: Mapping[str, int],
     local_ports: Mapping[tuple[str, int], int],
 ) -> Json:
     # The last action is the one that answers; those before it authenticate, which needs HTTPS.
@@ -214,38 +155,28 @@ def _action(
         )
     if action["Type"] == "redirect":
         return _redirect(action["RedirectConfig"], listener, local_ports)
-    return _forward(forwards(action), listener, groups, upstreams)
+    return _forward(rule, listener, groups, counts)
 
 
-def _forward(
-    weighted: Sequence[tuple[str, int]], listener: Listener, groups: Mapping[str, Group], upstreams: Upstreams
-) -> Json:
+def _forward(rule: Rule, listener: Listener, groups: Mapping[str, Group], counts: Mapping[str, int]) -> Json:
     """One target group at random, by weight; then one of its targets."""
-    total = sum(weight for _, weight in weighted)
-    if total == 0:
-        return _own_error(503)
+    weighted = forwards(rule.actions[-1])
+    limits = slots.weight_paths(listener, rule)
     routes: list[Json] = []
-    passed = 0
-    for arn, weight in weighted:
-        if weight == 0:
-            continue
-        passed += weight
-        route: Json = {"terminal": True, "handle": [_to_group(arn, listener, groups, upstreams)]}
-        if passed < total:
+    for (arn, _), limit in zip(weighted, [*limits, None], strict=True):
+        route: Json = {"terminal": True, "handle": [_to_group(arn, listener, groups, counts)]}
+        if limit is not None:
             # The first digits of a random UUID are a random number, one for the whole request.
-            limit = f"{int(passed / total * 0x1_0000_0000):08x}"
-            route["match"] = [{"expression": f'{{http.request.uuid}} < "{limit}"'}]
+            routes.append({"handle": [{"handler": "vars", "limit": f"{{file.{limit}}}"}]})
+            route["match"] = [{"expression": "{http.request.uuid} < {http.vars.limit}"}]
         routes.append(route)
     return {"handler": "subroute", "routes": routes}
 
 
-def _to_group(arn: str, listener: Listener, groups: Mapping[str, Group], upstreams: Upstreams) -> Json:
+def _to_group(arn: str, listener: Listener, groups: Mapping[str, Group], counts: Mapping[str, int]) -> Json:
     group = groups.get(arn)
-    if group is None or arn not in upstreams:
+    if group is None:
         return _own_error(503)
-    addresses = upstreams[arn]
-    if not addresses:
-        return _own_error(502)
     transport: Json = {
         "protocol": "http",
         "dial_timeout": CONNECT_TIMEOUT * SECOND,
@@ -259,7 +190,7 @@ def _to_group(arn: str, listener: Listener, groups: Mapping[str, Group], upstrea
         transport["tls"] = {"insecure_skip_verify": True}
     return {
         "handler": "reverse_proxy",
-        "upstreams": [{"dial": address} for address in addresses],
+        "upstreams": [{"dial": f"{{file.{path}}}"} for path in slots.paths(arn, counts[arn])],
         "transport": transport,
         "load_balancing": {
             "selection_policy": {"policy": _ALGORITHMS.get(group.algorithm, "round_robin")},
@@ -269,7 +200,6 @@ def _to_group(arn: str, listener: Listener, groups: Mapping[str, Group], upstrea
             # Beside refused connections, which are always tried again: requests that may be sent twice.
             "retry_match": [{"method": ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]}],
         },
-        "health_checks": {"passive": {"fail_duration": FAILED_TARGET_PAUSE * SECOND, "max_fails": 1}},
         "headers": {
             "request": {
                 "set": {
@@ -285,9 +215,7 @@ def _to_group(arn: str, listener: Listener, groups: Mapping[str, Group], upstrea
     }
 
 
-def _redirect(
-    config: Mapping[str, Any], listener: Listener, local_ports: Mapping[tuple[str, int], int]
-) -> Json:
+def _redirect(config: Mapping[str, Any], listener: Listener, local_ports: Mapping[tuple[str, int], int]) -> Json:
     """``#{protocol}://#{host}:#{port}/#{path}?#{query}``, each part replaced where the action names one."""
     port = config.get("Port", "#{port}")
     # The listener that the redirect means answers on another port on this machine.
@@ -313,9 +241,7 @@ def _redirect(
     status = {"HTTP_301": 301, "HTTP_302": 302}[config["StatusCode"]]
     match_path = {"vars_regexp": {"{http.request.uri.path}": {"name": "path", "pattern": "(?s)^/?(.*)$"}}}
     # A request without a query string is redirected to a URL without "?", unless the action adds one.
-    only_if_any = (
-        {"expression": '{http.request.uri.query} != ""'} if parts["query"] == keywords["#{query}"] else {}
-    )
+    only_if_any = {"expression": '{http.request.uri.query} != ""'} if parts["query"] == keywords["#{query}"] else {}
     routes: list[Json] = [
         {
             "match": [{**match_path, **only_if_any}],

@@ -42,9 +42,7 @@ INITIAL_CHECKS = Reason("Elb.InitialHealthChecking", "Initial health checks in p
 TIMED_OUT = Reason("Target.Timeout", "Request timed out")
 FAILED = Reason("Target.FailedHealthChecks", "Health checks failed")
 NOT_REGISTERED = Reason("Target.NotRegistered", "Target is not registered to the target group")
-NOT_IN_USE = Reason(
-    "Target.NotInUse", "Target group is not configured to receive traffic from the load balancer"
-)
+NOT_IN_USE = Reason("Target.NotInUse", "Target group is not configured to receive traffic from the load balancer")
 DRAINING = Reason("Target.DeregistrationInProgress", "Target deregistration is in progress")
 CHECKS_DISABLED = Reason("Target.HealthCheckDisabled", "Health checks are disabled for this target")
 
