@@ -36,7 +36,7 @@ def shell_environment(root: Path) -> ShellEnvironment:
     backend.prepare()
     found = cloud.start(backend.root)
     plugins = backend.home / "bin"
-    executables.install(plugins)
+    executables.install(plugins, sys.executable)
     # A built engine's language host takes the first Python on PATH: it has to be this one.
     path = [str(plugins), str(engines.ensure().bin), str(Path(sys.executable).parent)]
     rest = [entry for entry in os.environ.get("PATH", os.defpath).split(os.pathsep) if entry not in path]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -21,6 +20,7 @@ from ecs_stack.automation.diffs import blind, property_changes
 from ecs_stack.results import ChangeKind, ChangeSummary, Progress, PropertyChange, ResourceChange
 
 _STACK_TYPE = "pulumi:pulumi:Stack"
+_PROVIDERS = "pulumi:providers:"
 _KINDS = {
     OpType.CREATE: ChangeKind.CREATE,
     OpType.IMPORT: ChangeKind.CREATE,
@@ -120,7 +120,7 @@ class Recorder:
         it only."""
         with self._lock:
             return any(
-                r.custom and r.kind is not ChangeKind.SAME and not r.type.startswith("pulumi:providers:")
+                r.custom and r.kind is not ChangeKind.SAME and not r.type.startswith(_PROVIDERS)
                 for r in self._resources.values()
             )
 
@@ -130,10 +130,13 @@ class Recorder:
         return time.monotonic() - self._started
 
     def _take(self, event: EngineEvent) -> str | None:
-        if event.resource_pre_event:
-            return self._began(event.resource_pre_event.metadata)
-        if event.res_outputs_event:
-            return self._finished(event.res_outputs_event.metadata)
+        # A preview only counts: nothing is being created.
+        if began := event.resource_pre_event:
+            message = self._began(began.metadata)
+            return None if began.planning else message
+        if finished := event.res_outputs_event:
+            message = self._finished(finished.metadata)
+            return message and ("" if finished.planning else message)
         if event.res_op_failed_event:
             return self._failed(event.res_op_failed_event.metadata)
         if event.diagnostic_event:
@@ -197,7 +200,7 @@ class Recorder:
 
     def _progress(self, message: str) -> Progress:
         resources = self._resources.values()
-        waiting = tuple(label(r.urn) for r in resources if not r.finished and r.custom and r.kind in _DOING)
+        waiting = tuple(label(r.urn) for r in resources if r.custom and r.kind in _DOING and not r.finished)
         return Progress(
             message=message,
             done=sum(r.finished for r in resources),
@@ -224,7 +227,8 @@ def summarize(changes: tuple[ResourceChange, ...]) -> ChangeSummary:
 
 def label(urn: str) -> str:
     """``Service dev-api`` for ``urn:pulumi:dev::ecs-stack::...$aws:ecs/service:Service::dev-api``."""
-    return f"{re.split('[:/]', _type(urn))[-1]} {_name(urn)}"
+    type_ = _type(urn)
+    return f"{'Provider' if type_.startswith(_PROVIDERS) else type_.rsplit(':', 1)[-1]} {_name(urn)}"
 
 
 def _name(urn: str) -> str:
@@ -239,7 +243,7 @@ def _type(urn: str) -> str:
 
 def _is_default_provider(urn: str) -> bool:
     """The engine makes one per plugin by itself; nothing of the program's."""
-    return _type(urn).startswith("pulumi:providers:") and _name(urn).startswith("default")
+    return _type(urn).startswith(_PROVIDERS) and _name(urn).startswith("default")
 
 
 def _parent(state: StepEventStateMetadata | None) -> str | None:

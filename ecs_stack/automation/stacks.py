@@ -130,6 +130,8 @@ class Stack:
             return stack.read_outputs()
 
     def _preview(self, backend: Backend, program: Program, on_progress: OnProgress | None) -> Preview:
+        if on_progress:
+            on_progress(Progress(message=f"previewing {self.name}"))
         recorder = Recorder(on_progress)
         with self._translated("preview", program, recorder, backend) as stack:
             if backend is not self._backend:

@@ -98,4 +98,4 @@ def _property(changed: PropertyChange, stem: str) -> Text:
 
 
 def _short_type(type_: str) -> str:
-    return type_.rsplit(":", 1)[-1]
+    return "Provider" if type_.startswith("pulumi:providers:") else type_.rsplit(":", 1)[-1]

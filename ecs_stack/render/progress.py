@@ -51,9 +51,7 @@ def shown(console: Console) -> Iterator[Steps]:
 
 def live_text(step: Progress, elapsed: float) -> Text:
     """``12 of 34  creating Service api, Listener dev  41 s``"""
-    done = (
-        f"{step.done} of {step.total}  " if step.total is not None else f"{step.done}  " if step.done else ""
-    )
+    done = str(step.done) if step.total is None else f"{step.done} of {step.total}"
     waiting = ", ".join(step.waiting_for) or step.message
     return Text(f"{done}  {waiting}  {duration(elapsed)}", no_wrap=True, overflow="ellipsis")
 
@@ -75,7 +73,7 @@ class _LiveLine(Steps):
 
     def __call__(self, step: Progress) -> None:
         # A step without a message of its own keeps the last one.
-        told = step.message or step.waiting_for
+        told = bool(step.message or step.waiting_for)
         self._step = step if told else replace(step, message=self._step.message)
 
     @contextmanager

@@ -23,5 +23,5 @@ def serve(endpoint: str) -> Iterator[dict[str, int]]:
     from .aws import AwsServicer
     from .server import listening
 
-    with listening(AwsServicer(endpoint)) as aws_port, awsx.listening() as awsx_port:
+    with listening(AwsServicer(endpoint)) as aws_port, listening(awsx.create_servicer()) as awsx_port:
         yield {"aws": aws_port, "awsx": awsx_port}

@@ -1,0 +1,218 @@
+"""What results look like: trees, summaries, receipts, progress, status."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from rich.console import Console, RenderableType
+
+from ecs_stack.render import changes, documents, progress, receipts, status
+from ecs_stack.render.words import duration, shorten
+from ecs_stack.results import (
+    ChangeKind,
+    ChangeSummary,
+    DeploymentStatus,
+    EnvironmentStatus,
+    LocalContainer,
+    LocalListener,
+    LocalProcess,
+    LocalStatus,
+    LogLine,
+    Progress,
+    PropertyChange,
+    ResetReceipt,
+    ResourceChange,
+    Rollout,
+    RolloutState,
+    ServiceEvent,
+    ServiceStatus,
+    StoppedTask,
+    UpReceipt,
+)
+
+AT = datetime(2026, 5, 1, 10, 0, 5, 120_000, tzinfo=UTC)
+
+
+def change(
+    name: str, kind: ChangeKind, parent: str | None, type_: str = "aws:ec2/vpc:Vpc", **more: Any
+) -> ResourceChange:
+    return ResourceChange(urn=name, type=type_, name=name, kind=kind, parent=parent, **more)
+
+
+def shown(renderable: RenderableType, width: int = 100) -> list[str]:
+    console = Console(file=io.StringIO(), width=width, color_system=None, highlight=False)
+    console.print(renderable)
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]  # type: ignore[attr-defined]
+
+
+def test_a_tree_shows_what_changes_under_its_components() -> None:
+    updated = PropertyChange(path="count", before="2", after="3")
+    replaced = PropertyChange(path="cidr", before="10.0.0.0/16", after="10.1.0.0/16", forces_replacement=True)
+    tree = changes.tree(
+        [
+            change("dev", ChangeKind.SAME, None, "pulumi:pulumi:Stack"),
+            change("net", ChangeKind.SAME, "dev", "ecs-stack:index:Network"),
+            change("vpc", ChangeKind.REPLACE, "net", properties=(replaced,)),
+            change("old", ChangeKind.DELETE, "net"),
+            change("quiet", ChangeKind.SAME, "dev"),
+            change("api", ChangeKind.UPDATE, "dev", "aws:ecs/service:Service", properties=(updated,)),
+            change("new", ChangeKind.CREATE, "api", "aws:iam/role:Role"),
+        ]
+    )
+    assert [line.plain.rstrip() for line in tree] == [
+        "   Stack dev",
+        "   ├─ Network net",
+        "+- │  ├─ Vpc vpc",
+        "   │  │     cidr: 10.0.0.0/16 -> 10.1.0.0/16 (replaces it)",
+        "-  │  └─ Vpc old",
+        "~  └─ Service api",
+        "      │  count: 2 -> 3",
+        "+     └─ Role new",
+    ]
+
+
+def test_long_values_are_cut_and_additions_are_named() -> None:
+    added = PropertyChange(path="policy", after="x" * 200)
+    removed = PropertyChange(path="tag", before="a\nb")
+    lines = changes.tree([change("vpc", ChangeKind.UPDATE, None, properties=(added, removed))])
+    assert lines[1].plain.strip() == f"policy: {'x' * 79}… (new)"
+    assert lines[2].plain.strip() == "tag: a b (removed)"
+
+
+def test_summaries() -> None:
+    counts = ChangeSummary(create=3, update=1, replace=2, same=12)
+    assert changes.summary(counts) == "3 to create, 1 to change, 2 to replace, 12 unchanged"
+    assert changes.summary(counts, done=True) == "3 created, 1 changed, 2 replaced, 12 unchanged"
+    assert changes.summary(ChangeSummary()) == "nothing"
+
+
+def test_a_receipt_says_how_each_service_ended() -> None:
+    rollouts = (
+        Rollout(service="api", state=RolloutState.ROLLED_BACK, requested_revision="a:2", running_revision="a:1"),
+        Rollout(service="web", state=RolloutState.UNCHANGED, requested_revision="w:1", running_revision="w:1"),
+    )
+    receipt = UpReceipt(
+        environment="dev",
+        changes=(),
+        summary=ChangeSummary(update=1),
+        rollouts=rollouts,
+        urls={"web": "http://localhost:1/"},
+        duration=65,
+    )
+    assert [line.plain.rstrip() for line in receipts.up(receipt)] == [
+        "dev: 1 changed (1 min 5 s)",
+        "  api  a:1  rolled back",
+        "  web  w:1  runs as before  http://localhost:1/",
+    ]
+
+
+def test_what_a_reset_removed() -> None:
+    receipt = ResetReceipt(
+        processes=1, containers=2, networks=0, volumes=0, paths=("/x/.ecs-stack/local",), stacks=("dev",)
+    )
+    assert [line.plain for line in receipts.reset(receipt)] == [
+        "Removed 1 process, 2 containers, 0 networks, 0 volumes",
+        "  /x/.ecs-stack/local",
+        "  the stack of dev",
+    ]
+
+
+SERVICE = ServiceStatus(
+    name="api",
+    status="ACTIVE",
+    desired=2,
+    running=1,
+    pending=1,
+    healthy=1,
+    revision="dev-api:2",
+    image="ecs-stack-demo:1",
+    url="http://localhost:34567/",
+    deployments=(
+        DeploymentStatus(
+            id="1", status="PRIMARY", rollout_state="IN_PROGRESS", revision="dev-api:2", desired=2, running=1, failed=1
+        ),
+    ),
+    events=(ServiceEvent(at=AT, message="(service api) has started 1 tasks"),),
+    stopped_tasks=(
+        StoppedTask(id="4f2a91c3d0", stopped_at=AT, revision="dev-api:2", reason="container api exited with code 1"),
+    ),
+)
+
+
+def test_status() -> None:
+    found = EnvironmentStatus(environment="dev", target="local", cluster="dev", services=(SERVICE,))
+    assert shown(status.environment(found)) == [
+        "dev on local, cluster dev",
+        "SERVICE  DESIRED  RUNNING  HEALTHY  REVISION   IMAGE             URL",
+        "api            2        1        1  dev-api:2  ecs-stack-demo:1  http://localhost:34567/",
+        "",
+        "api",
+        "  PRIMARY dev-api:2: IN_PROGRESS, 1 of 2 running, 1 failed",
+        "  2026-05-01 10:00:05  (service api) has started 1 tasks",
+        "  2026-05-01 10:00:05  task 4f2a91c3 (dev-api:2) stopped: container api exited with code 1",
+    ]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_status_fits_narrow_terminals(width: int) -> None:
+    found = EnvironmentStatus(environment="dev", target="local", cluster="dev", services=(SERVICE,))
+    lines = shown(status.environment(found), width)
+    assert max(map(len, lines)) <= width
+    assert "34567" in "".join(lines).replace(" ", "")
+
+
+def test_the_local_cloud() -> None:
+    found = LocalStatus(
+        running=True,
+        endpoint="http://127.0.0.1:4000",
+        processes=(LocalProcess(name="gateway", pid=7, addresses=("127.0.0.1:4000",)),),
+        containers=(LocalContainer(name="t1", image="demo:1", state="running", ports=("127.0.0.1:3 -> 80/tcp",)),),
+        listeners=(LocalListener(load_balancer="dev", port=5, url="http://localhost:5"),),
+        docker="Docker 27 at unix:///x",
+        versions={"moto": "5.2.5"},
+    )
+    text = "\n".join(shown(status.local(found)))
+    for word in ("http://127.0.0.1:4000", "Docker 27", "gateway", "t1", "http://localhost:5", "moto 5.2.5"):
+        assert word in text
+    assert shown(status.local(LocalStatus(running=False)))[0] == "The local cloud isn't running"
+
+
+def test_log_lines_cannot_steer_the_terminal() -> None:
+    line = LogLine(at=AT, service="api", task="4f2a91c3d0e1", message="a\tb \x1b[2Jc")
+    assert status.log_line(line, service=True).plain == "10:00:05.120 api 4f2a91c3 a\tb �[2Jc"
+    assert status.log_line(line, service=False).plain.startswith("10:00:05.120 4f2a91c3 ")
+
+
+def test_progress_on_a_terminal() -> None:
+    step = Progress(message="creating Vpc dev", done=12, total=34, waiting_for=("Vpc dev", "Role api"))
+    assert progress.live_text(step, 41.3).plain == "12 of 34  Vpc dev, Role api  41 s"
+    assert progress.live_text(Progress(message="building"), 2).plain == "0  building  2.0 s"
+
+
+def test_progress_in_plain_lines() -> None:
+    begins = Progress(message="creating Vpc dev", done=12, total=34, waiting_for=("Vpc dev",))
+    ends = Progress(message="created Vpc dev", done=13, total=34)
+    assert progress.plain_text(begins) is None
+    assert progress.plain_text(ends) == "[13/34] created Vpc dev"
+    assert progress.plain_text(Progress(message="", done=1, total=2)) is None
+    console = Console(file=io.StringIO(), width=40)
+    with progress.shown(console) as steps:
+        for step in (begins, ends, ends, Progress(message="building the engine")):
+            steps(step)
+    assert console.file.getvalue().splitlines() == ["[13/34] created Vpc dev", "building the engine"]  # type: ignore[attr-defined]
+
+
+def test_documents_have_the_fields_of_the_results() -> None:
+    found = json.loads(documents.document((SERVICE,)))[0]
+    assert found["events"] == [{"at": AT.isoformat(), "message": "(service api) has started 1 tasks"}]
+    assert found["healthy"] == 1
+    assert json.loads(documents.document(change("a", ChangeKind.CREATE, None)))["kind"] == "create"
+
+
+def test_words() -> None:
+    assert [duration(s) for s in (0.84, 41.3, 185)] == ["0.8 s", "41 s", "3 min 5 s"]
+    assert shorten("a\n b", 9) == "a b"
