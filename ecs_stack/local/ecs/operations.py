@@ -8,7 +8,6 @@ from typing import Any
 
 from ecs_stack.local.ecs import clusters, service_history, services, settings, tags, task_definitions, tasks
 from ecs_stack.local.ecs.context import Context, Params, Result
-from ecs_stack.local.ecs.network import look_up_subnets
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ OPERATIONS: dict[str, Operation] = {
     "DescribeServiceDeployments": Operation(service_history.describe_deployments),
     "DescribeServiceRevisions": Operation(service_history.describe_revisions),
     "StopServiceDeployment": Operation(service_history.stop_deployment),
-    "RunTask": Operation(tasks.run, look_up_subnets),
+    "RunTask": Operation(tasks.run, tasks.look_up),
     "StopTask": Operation(tasks.stop),
     "DescribeTasks": Operation(tasks.describe),
     "ListTasks": Operation(tasks.list_all),

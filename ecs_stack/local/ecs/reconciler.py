@@ -18,6 +18,7 @@ from ecs_stack.local.addresses import AddressBook
 from ecs_stack.local.ecs import housekeeping, service_scheduler, task_documents
 from ecs_stack.local.ecs.arns import region_of
 from ecs_stack.local.ecs.context import Context
+from ecs_stack.local.ecs.roles import role_problem, roles_of
 from ecs_stack.local.ecs.runner.model import TaskRun, TaskRunner, TaskState
 from ecs_stack.local.ecs.service_documents import deployment_of, say, say_once
 from ecs_stack.local.ecs.store import Document, Store
@@ -30,6 +31,8 @@ _BUSY, _QUIET = 0.25, 1.0
 #: Seconds between two questions for target health while something depends on it, and otherwise.
 _POLL_BUSY, _POLL_QUIET = 0.4, 2.0
 _HOUSEKEEPING = 60.0
+#: Seconds: the longest deregistration delay (Elastic Load Balancing, deregistration_delay.timeout_seconds).
+_MAX_DRAINING = 3600.0
 _NO_DOCKER = "No Docker engine answers on this machine: tasks are recorded but not run"
 _IN_PLACE = ("registered", "draining")
 
@@ -94,12 +97,7 @@ class Reconciler:
     def _round(self) -> bool:
         """One round. Whether something is under way."""
         self._observe()
-        with self._store.transaction():
-            for service in self._store.all("service"):
-                if service["status"] != "INACTIVE":
-                    ctx = self._context(region_of(service["serviceArn"]))
-                    edited = self._store.edit("service", service["serviceArn"])
-                    service_scheduler.step(ctx, edited, self._targets)
+        self._step_services()
         if self._runner is None:
             self._record_only()
         else:
@@ -115,6 +113,18 @@ class Reconciler:
             with self._store.transaction():
                 housekeeping.clean(self._store, self._context)
         return busy
+
+    def _step_services(self) -> None:
+        """Each service in a transaction of its own: one that fails doesn't hold up the others."""
+        with self._store.transaction():
+            arns = [s["serviceArn"] for s in self._store.all("service") if s["status"] != "INACTIVE"]
+        for arn in arns:
+            try:
+                with self._store.transaction():
+                    service = self._store.edit("service", arn)
+                    service_scheduler.step(self._context(region_of(arn)), service, self._targets)
+            except Exception:
+                _LOG.exception("the scheduler failed on %s", arn)
 
     def _launched(self) -> list[TaskRun]:
         with self._store.transaction():
@@ -193,7 +203,21 @@ class Reconciler:
                     task["launched"] = True
                     runs.append(task_documents.run_of(ctx, task))
         for run in runs:
-            runner.launch(run)
+            iam = self._context(run.region).client("iam")
+            problem = role_problem(iam, roles_of(run.definition, run.overrides))
+            if problem is None:
+                runner.launch(run)
+            else:
+                self._refuse(run.arn, problem)
+
+    def _refuse(self, arn: str, reason: str) -> None:
+        """A task that can't be launched."""
+        with self._store.transaction():
+            ctx, task = self._context(region_of(arn)), self._store.edit("task", arn)
+            task.setdefault("stopCode", "TaskFailedToStart")
+            task.setdefault("stoppedReason", reason)
+            task_documents.stopped(ctx, task)
+            self._ended(ctx, task)
 
     def _register(self) -> None:
         """Targets of running tasks: published by now, so registered."""
@@ -237,6 +261,7 @@ class Reconciler:
                     if (target["targetGroupArn"], target["port"]) == (group, port) and state is not None:
                         over = state == "draining" and task["lastStatus"] == "STOPPED"
                         target["state"] = "gone" if over else state
+                        target["since"] = ctx.now()
                 if state == "registered" and all(t["state"] != "new" for t in task["targets"]):
                     task_documents.advance(ctx, task, "RUNNING")
             for arn, number in by_service.items():
@@ -262,8 +287,11 @@ class Reconciler:
                 and not any(target["state"] in _IN_PLACE for target in task["targets"])
             ]
         for arn, code, reason in leaving:
-            self._stop_sent.add(arn)
-            runner.stop(arn, stop_code=code, reason=reason)
+            if runner.state(arn) is None:
+                self._refuse(arn, reason)  # The runner never heard of it: there is nothing to stop.
+            else:
+                runner.stop(arn, stop_code=code, reason=reason)
+                self._stop_sent.add(arn)
 
     def _poll(self, interval: float) -> None:
         """Ask for the health of targets, and move on those that have drained or got lost."""
@@ -285,7 +313,9 @@ class Reconciler:
             for task in self._store.all("task"):
                 for target in task["targets"]:
                     group, address = target["targetGroupArn"], (task["privateIp"], target["port"])
-                    if target["state"] == "draining" and self._targets.gone(group, address):
+                    if target["state"] == "draining" and (
+                        self._targets.gone(group, address) or time.time() - target["since"] > _MAX_DRAINING
+                    ):
                         moved = "gone"
                     elif (
                         target["state"] == "registered"

@@ -114,3 +114,12 @@ def check_load_balancers(
             raise invalid(f"The container {name} does not exist in the task definition.")
         if port not in [mapping.get("containerPort") for mapping in container["portMappings"]]:
             raise invalid(f"The container {name} did not have a container port {port} defined.")
+
+
+def check_execute_command(service: Document, definition: Document, done: str) -> None:
+    """ECS Exec works through the task role (Developer Guide, "Monitor Amazon ECS containers with ECS Exec")."""
+    if service["enableExecuteCommand"] and not definition.get("taskRoleArn"):
+        raise invalid(
+            f"The service couldn't be {done} because a valid taskRoleArn is not being used. Specify a valid task"
+            " role in your task definition and try again."
+        )

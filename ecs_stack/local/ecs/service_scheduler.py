@@ -73,7 +73,10 @@ def task_ended(ctx: Context, task: Document) -> None:
     if deployment is None or task.get("stopCode") not in _FAILURES:
         return
     if task["stopCode"] == "TaskFailedToStart":
-        say(ctx, service, f"was unable to place a task. Reason: {task['stoppedReason']}.")
+        reason = task["stoppedReason"]
+        refused = reason.startswith("ECS was unable to assume the role")
+        message = "failed to launch a task with (error {})." if refused else "was unable to place a task. Reason: {}."
+        say(ctx, service, message.format(reason))
     if not task.get("ready"):
         _back_off(ctx, service, deployment)
     _count_failure(ctx, service, deployment)

@@ -91,6 +91,7 @@ def create(ctx: Context, params: Params, facts: Facts) -> Result:
         "createdFrom": digest(params),
     }
     _set_grace_period(service, params)
+    service_rules.check_execute_command(service, definition, "created")
     network.remember(ctx, facts.subnets)
     ctx.store.put("service", arn, service)
     deployments.begin(ctx, service)
@@ -154,6 +155,7 @@ def update(ctx: Context, params: Params, facts: Facts) -> Result:
     )
     service["desiredCount"] = params.get("desiredCount", service["desiredCount"])
     service["enableExecuteCommand"] = params.get("enableExecuteCommand", service["enableExecuteCommand"])
+    service_rules.check_execute_command(service, definition, "updated")
     for member in _PLAIN_MEMBERS:
         service[member] = params.get(member, service[member])
     _set_grace_period(service, params)

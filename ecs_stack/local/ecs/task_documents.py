@@ -116,6 +116,8 @@ def observe(ctx: Context, task: Document, state: TaskState) -> None:
         moment: datetime | None = getattr(state, attribute)
         if moment is not None:
             task[member] = moment.timestamp()
+    if state.connectivity_at is not None:
+        task["connectivity"] = "CONNECTED"
     if state.last_status in ("STOPPING", "DEPROVISIONING", "STOPPED"):
         task.setdefault("stopCode", state.stop_code or "EssentialContainerExited")
         task.setdefault("stoppedReason", state.stopped_reason or "Essential container in task exited")

@@ -9,12 +9,13 @@ from ecs_stack.local.ecs import capacity, network, task_documents, task_override
 from ecs_stack.local.ecs.arns import last_part
 from ecs_stack.local.ecs.clusters import active
 from ecs_stack.local.ecs.context import Context, Params, Result
-from ecs_stack.local.ecs.errors import EcsError, invalid
+from ecs_stack.local.ecs.errors import client_error, invalid, service_not_found
 from ecs_stack.local.ecs.idempotency import remember_request, repeated_request
 from ecs_stack.local.ecs.paging import page
+from ecs_stack.local.ecs.roles import role_problem, roles_of
 from ecs_stack.local.ecs.store import Document
 from ecs_stack.local.ecs.tags import checked, without_tags
-from ecs_stack.local.ecs.task_definitions import runnable
+from ecs_stack.local.ecs.task_definitions import find, runnable
 
 #: API Reference, RunTask: count; DescribeTasks: tasks.
 _RUN_LIMIT = 10
@@ -24,11 +25,24 @@ _PROTECTION_MINUTES = (1, 2880)
 _PROTECTION_DEFAULT = 120
 
 
+def look_up(ctx: Context, params: Params) -> list[Document]:
+    """The subnets of a RunTask request, and whether its roles can be assumed; outside of transactions."""
+    with ctx.store.transaction():
+        definition = find(ctx, params["taskDefinition"]) or {}
+        roles = roles_of(definition, params.get("overrides", {}))
+    problem = role_problem(ctx.client("iam"), roles)
+    if problem is not None:
+        raise client_error(problem)
+    return network.look_up_subnets(ctx, params)
+
+
 def run(ctx: Context, params: Params, subnets: list[Document]) -> Result:
     """RunTask: up to ten tasks that nobody replaces."""
     count = params.get("count", 1)
     if not 1 <= count <= _RUN_LIMIT:
         raise invalid(f"count must be between 1 and {_RUN_LIMIT}.")
+    if params.get("group", "").startswith(("service:", "family:")):
+        raise invalid("Invalid namespace for group.")
     cluster = active(ctx, params.get("cluster"))
     earlier = repeated_request(ctx, "RunTask", params)
     if earlier is not None:
@@ -113,17 +127,17 @@ def list_all(ctx: Context, params: Params) -> Result:
     cluster = active(ctx, params.get("cluster"))
     if "containerInstance" in params or "daemonName" in params:
         raise invalid("This cluster has no container instances and no daemons.")
-    service = last_part(params["serviceName"]) if "serviceName" in params else None
-    if service is not None:
-        arn = ctx.arns.service(cluster["clusterName"], service)
-        if ctx.store.get("service", arn) is None:
-            raise EcsError("ServiceNotFoundException", "Service not found.")
+    service = None
+    if "serviceName" in params:
+        service = ctx.arns.service(cluster["clusterName"], last_part(params["serviceName"]))
+        if ctx.store.get("service", service) is None:
+            raise service_not_found()
     chosen = [
         task["taskArn"]
         for task in ctx.store.all("task")
         if task["clusterArn"] == cluster["clusterArn"]
         and task["desiredStatus"] == params.get("desiredStatus", "RUNNING")
-        and (service is None or task["group"] == f"service:{service}")
+        and (service is None or task.get("serviceArn") == service)
         and _family(task) == params.get("family", _family(task))
         and task["launchType"] == params.get("launchType", task["launchType"])
         and task.get("startedBy") == params.get("startedBy", task.get("startedBy"))

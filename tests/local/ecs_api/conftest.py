@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 from ecs_fakes import Cloud, FakeRunner, cloud_at
 
-from ecs_stack.local.ecs import service_scheduler
+from ecs_stack.local.ecs import reconciler, service_scheduler
 
 
 @pytest.fixture(autouse=True)
-def _settle_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fake task without health checks needn't run for seconds to count."""
+def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fakes are quick: less waiting for a task without health checks, and for the load balancer's verdict."""
     monkeypatch.setattr(service_scheduler, "SETTLE", 0.4)
+    monkeypatch.setattr(reconciler, "_POLL_BUSY", 0.1)
+    monkeypatch.setattr(reconciler, "_POLL_QUIET", 0.5)
+    monkeypatch.setattr(reconciler, "_BUSY", 0.1)
 
 
 @pytest.fixture

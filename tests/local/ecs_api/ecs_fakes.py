@@ -211,6 +211,17 @@ class FakeElb:
         return {"TargetHealthDescriptions": found}
 
 
+class FakeIam:
+    """Every role can be assumed, but one called ``ghost`` doesn't exist, and ``lambda`` is for Lambda."""
+
+    def get_role(self, RoleName: str) -> dict[str, Any]:
+        if RoleName == "ghost":
+            raise _error("NoSuchEntity", "The role with name ghost cannot be found.", "GetRole")
+        principal = "lambda.amazonaws.com" if RoleName == "lambda" else "ecs-tasks.amazonaws.com"
+        trust = {"Effect": "Allow", "Principal": {"Service": principal}, "Action": "sts:AssumeRole"}
+        return {"Role": {"AssumeRolePolicyDocument": {"Statement": [trust]}}}
+
+
 class FakeEvents:
     def __init__(self) -> None:
         self.entries: list[dict[str, Any]] = []
@@ -232,6 +243,7 @@ class Cloud:
         self.elb = FakeElb(self.addresses)
         self.ec2 = FakeEc2()
         self.events = FakeEvents()
+        self.iam = FakeIam()
         self._start()
 
     def _start(self) -> None:
@@ -247,7 +259,7 @@ class Cloud:
         self.service.start()
 
     def client(self, service: str, region: str) -> Any:
-        return {"ec2": self.ec2, "elbv2": self.elb, "events": self.events}[service]
+        return {"ec2": self.ec2, "elbv2": self.elb, "events": self.events, "iam": self.iam}[service]
 
     def restart(self) -> None:
         """Stop and start again on the same state."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from ecs_fakes import GROUP, NETWORK, Cloud, until
+from ecs_fakes import GROUP, NETWORK, Cloud, definition, until
 
 pytestmark = pytest.mark.emulator
 BALANCERS = [{"targetGroupArn": GROUP, "containerName": "app", "containerPort": 8080}]
@@ -180,6 +180,18 @@ def test_an_image_that_is_not_there(cloud: Cloud) -> None:
     assert cloud.steady()["taskDefinition"] == first["taskDefinition"]
     assert any("was unable to place a task. Reason: CannotPullContainerError" in text for text in said(cloud))
     assert {t["stopCode"] for t in cloud.tasks("STOPPED")} == {"TaskFailedToStart"}
+
+
+def test_a_role_that_cannot_be_assumed(cloud: Cloud) -> None:
+    cloud.create_service(deploymentConfiguration=BREAKER)
+    first = cloud.steady()
+    request = {**definition(), "executionRoleArn": "arn:aws:iam::000000000000:role/ghost"}
+    arn = cloud.ecs.register_task_definition(**request)["taskDefinition"]["taskDefinitionArn"]
+    cloud.ecs.update_service(cluster="dev", service="api", taskDefinition=arn)
+    until(lambda: "rolling back" in " ".join(said(cloud)), 8)
+    assert cloud.steady()["taskDefinition"] == first["taskDefinition"]
+    expected = "failed to launch a task with (error ECS was unable to assume the role 'arn:aws:iam::000000000000"
+    assert any(text.startswith(expected) for text in said(cloud))
 
 
 def test_circuit_breaker_without_rollback(cloud: Cloud) -> None:

@@ -458,6 +458,13 @@ SERVICES = [
     ),
     Row(
         "create_service",
+        service(enableExecuteCommand=True),
+        "Guide 'Monitor Amazon ECS containers with ECS Exec': the task role",
+        error="InvalidParameterException",
+        says="a valid taskRoleArn is not being used",
+    ),
+    Row(
+        "create_service",
         service(schedulingStrategy="DAEMON"),
         "not implemented: refused by name",
         error="UnsupportedFeatureException",
@@ -652,6 +659,37 @@ TASKS = [
         "API RunTask: launchType",
         error="InvalidParameterException",
         says="does not support launch_type FARGATE",
+    ),
+    Row(
+        "run_task",
+        {
+            "cluster": "table",
+            "taskDefinition": "table",
+            **FARGATE,
+            "overrides": {"taskRoleArn": "arn:aws:iam::000000000000:role/ghost"},
+        },
+        "API RunTask: the role must exist",
+        error="ClientException",
+        says="ECS was unable to assume the role 'arn:aws:iam::000000000000:role/ghost'",
+    ),
+    Row(
+        "run_task",
+        {
+            "cluster": "table",
+            "taskDefinition": "table",
+            **FARGATE,
+            "overrides": {"executionRoleArn": "arn:aws:iam::000000000000:role/lambda"},
+        },
+        "Guide 'Task execution IAM role': its trust policy names ecs-tasks.amazonaws.com",
+        error="ClientException",
+        says="ECS was unable to assume the role",
+    ),
+    Row(
+        "run_task",
+        {"cluster": "table", "taskDefinition": "table", "group": "service:x", **FARGATE},
+        "API RunTask: group",
+        error="InvalidParameterException",
+        says="Invalid namespace for group",
     ),
     Row(
         "describe_tasks",
