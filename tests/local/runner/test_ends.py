@@ -49,6 +49,7 @@ def test_a_task_goes_through_its_states_quickly(bench: Bench) -> None:
 
 def test_an_essential_container_that_exits_ends_the_task(bench: Bench) -> None:
     run = bench.up(serving("app"), container("side"))
+    bench.call(run, "/healthy")  # it listens
     with pytest.raises(OSError, match=DROPPED):
         bench.call_once(run, "/exit", code="3")
     state = bench.wait(run, "STOPPED")
@@ -69,6 +70,7 @@ def test_a_non_essential_container_may_exit(bench: Bench) -> None:
 
 def test_out_of_memory(bench: Bench) -> None:
     run = bench.up(serving(memory=48))
+    bench.call(run, "/healthy")  # it listens
     with pytest.raises(OSError, match=DROPPED):
         bench.call_once(run, "/alloc", mb="200")
     state = bench.wait(run, "STOPPED")

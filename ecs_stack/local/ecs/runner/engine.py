@@ -34,8 +34,6 @@ DOCKER_ERRORS = (
     requests.exceptions.RequestException,
     urllib3.exceptions.HTTPError,
 )
-# Seconds that Docker may need to note that the kernel killed a container for its memory use.
-_OOM_NOTE = 0.3
 #: The exit code of a process that SIGKILL ended (128 + 9).
 SIGKILL_EXIT = 137
 
@@ -186,24 +184,6 @@ class Engine:
             stop_signal=config.get("StopSignal") or "SIGTERM",
             image_id=found["Image"],
         )
-
-    def inspect_ended(self, container_id: str, *, killed_by_us: bool) -> Inspected | None:
-        """As ``inspect``, for one that ended.
-
-        Waits a moment for Docker's note of a kill for memory use, which comes after the end.
-        """
-        found = self.inspect(container_id)
-        deadline = time.monotonic() + _OOM_NOTE
-        while (
-            found
-            and not killed_by_us
-            and found.exit_code == SIGKILL_EXIT
-            and not found.oom_killed
-            and time.monotonic() < deadline
-        ):
-            time.sleep(0.05)
-            found = self.inspect(container_id)
-        return found
 
     def signal(self, container_id: str, signal: str) -> None:
         """Send a signal; a container that isn't there or has ended is no error."""

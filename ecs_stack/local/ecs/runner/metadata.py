@@ -66,7 +66,8 @@ class MetadataServer:
         port = self._server.server_address[1]
         port_file.write_text(str(port))
         self._url = f"http://{host}:{port}/v4"
-        threading.Thread(target=self._server.serve_forever, name="ecs-metadata", daemon=True).start()
+        # The interval bounds how long close() takes, in seconds.
+        threading.Thread(target=self._server.serve_forever, args=(0.1,), name="ecs-metadata", daemon=True).start()
 
     def url(self, task_id: str, container: str) -> str:
         """ECS_CONTAINER_METADATA_URI_V4 of a container."""

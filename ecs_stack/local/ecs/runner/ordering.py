@@ -28,10 +28,9 @@ class Container:
         self.reason: str | None = None
         self.health = "UNKNOWN"
         self.stop_signal = "SIGTERM"
-        self.oom = False
+        self.out_of_memory = False
         self.started_at: float | None = None
         self.kill_at: float | None = None
-        self.kill_sent = False
 
     def started(self, container_id: str) -> None:
         """Its process runs."""
@@ -120,7 +119,7 @@ def to_signal(containers: Containers, plan: TaskPlan, now: float) -> list[tuple[
                 container.kill_at = now + container.plan.stop_timeout
                 result.append((container, container.stop_signal))
         elif now >= container.kill_at:
-            container.kill_sent, container.kill_at = True, now + _KILL_AGAIN
+            container.kill_at = now + _KILL_AGAIN
             result.append((container, "SIGKILL"))
     return result
 

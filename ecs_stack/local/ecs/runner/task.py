@@ -290,6 +290,11 @@ class Task:
         self._times.setdefault("execution_stopped_at", _now())
         self._save()
         self._publish()
+        for container in self._containers.values():
+            if container.id and container.exit_code == SIGKILL_EXIT and not container.out_of_memory:
+                found = services.engine.inspect(container.id)
+                if found and found.oom_killed:
+                    self._out_of_memory(container)
         deadline = time.monotonic() + _DRAIN
         for container in self._containers.values():
             services.logs.drain(self._log_key(container), max(0.0, deadline - time.monotonic()))
@@ -330,30 +335,35 @@ class Task:
             self.stop("EssentialContainerExited", ESSENTIAL_EXITED)
             return
         container = next((c for c in self._containers.values() if c.id == message.container_id), None)
-        if container is None or container.status == "STOPPED":
+        if container is None:
             return
         if message.kind == "oom":
-            container.oom = True
-        elif message.kind == "health":
+            self._out_of_memory(container)
+        elif message.kind == "health" and container.status == "RUNNING":
             container.set_health(message.value)
             self._publish()
         elif message.kind == "ended" and container.status == "RUNNING":
             self._container_ended(container, message.value)
 
+    def _out_of_memory(self, container: ordering.Container) -> None:
+        """Docker's word of it may come before the container's end or after."""
+        container.out_of_memory = True
+        if container.status == "STOPPED":
+            self._note_end(container, container.exit_code)
+
     def _container_ended(self, container: ordering.Container, exit_code: str) -> None:
-        found = (
-            self._services.engine.inspect_ended(container.id, killed_by_us=container.kill_sent)
-            if container.id
-            else None
-        )
+        found = self._services.engine.inspect(container.id) if container.id else None
         if found and found.running:
             return
-        oom = container.oom or (found is not None and found.oom_killed)
-        code = found.exit_code if found else int(exit_code or SIGKILL_EXIT)
-        container.ended(code, OUT_OF_MEMORY if oom else None)
-        self._record.ended[container.plan.name] = Ended(exit_code=code, reason=container.reason)
+        if found and found.oom_killed:
+            container.out_of_memory = True
+        self._note_end(container, found.exit_code if found else int(exit_code or SIGKILL_EXIT))
         if container.plan.essential:
             self.stop("EssentialContainerExited", ESSENTIAL_EXITED)
+
+    def _note_end(self, container: ordering.Container, exit_code: int | None) -> None:
+        container.ended(exit_code, OUT_OF_MEMORY if container.out_of_memory else None)
+        self._record.ended[container.plan.name] = Ended(exit_code=exit_code, reason=container.reason)
         self._save()
         self._publish()
 
