@@ -200,8 +200,7 @@ def _outputs(
         if balancer
         else None,
         services={
-            name: _service_outputs(name, environment.services[name], service)
-            for name, service in services.items()
+            name: _service_outputs(name, environment.services[name], service) for name, service in services.items()
         },
     ).apply(collect)
 

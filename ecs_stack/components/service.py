@@ -32,9 +32,9 @@ class ServiceArgs:
     """A service.
 
     ``service_name`` is the ECS service's and its container's, ``family`` the task definition's. ``capacity``
-    has weights by capacity provider. ``count`` tasks run, or as many as ``scaling`` says: then the autoscaler
-    owns the number, and an update leaves it alone. ``ingress`` (None: a worker that nothing reaches) needs
-    the container's ``port``.
+    has weights by capacity provider, which the service keeps: ECS changes them only in a forced deployment.
+    ``count`` tasks run, or as many as ``scaling`` says: then the autoscaler owns the number, and an update
+    leaves it alone. ``ingress`` (None: a worker that nothing reaches) needs the container's ``port``.
     """
 
     service_name: str
@@ -226,7 +226,7 @@ class Service(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=depends_on,
-                ignore_changes=["desiredCount"] if args.scaling else None,
+                ignore_changes=["capacityProviderStrategies", *(["desiredCount"] if args.scaling else [])],
             ),
         )
 

@@ -87,9 +87,5 @@ class ServiceRoles(pulumi.ComponentResource):
             )
         self.execution_role_arn = execution.arn
         self.task_role_arn = task.arn
-        self.secrets = resolved.apply(
-            lambda known: {variable: secret.value_from for variable, secret in known.items()}
-        )
-        self.register_outputs(
-            {"execution_role_arn": self.execution_role_arn, "task_role_arn": self.task_role_arn}
-        )
+        self.secrets = resolved.apply(lambda known: {variable: secret.value_from for variable, secret in known.items()})
+        self.register_outputs({"execution_role_arn": self.execution_role_arn, "task_role_arn": self.task_role_arn})

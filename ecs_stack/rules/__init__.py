@@ -1,0 +1,1 @@
+"""Pure facts and arithmetic: AWS limits, names, policies, priorities. No I/O, no Pulumi."""

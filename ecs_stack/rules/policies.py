@@ -56,10 +56,7 @@ def execution(
         sid = "Parameters" if action.startswith("ssm:") else "Secrets"
         statements.append(_allow(sid, [action], sorted(resources)))
     if repository:
-        arn = (
-            f"arn:{arns.partition(region)}:ecr:{repository.region}:{repository.account}"
-            f":repository/{repository.name}"
-        )
+        arn = f"arn:{arns.partition(region)}:ecr:{repository.region}:{repository.account}:repository/{repository.name}"
         pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
         statements.append(_allow("Image", pull, [arn]))
         # The token is for the whole registry: the action has no resources to restrict it to.

@@ -169,9 +169,7 @@ class _Builder:
     def build(self, raw: Any, path: tuple[str | int, ...]) -> Node:
         self._count += 1
         if self._count > MAX_VALUES:
-            raise _TooLargeError(
-                f"the file has more than {MAX_VALUES} values, aliases (*name) counted in full"
-            )
+            raise _TooLargeError(f"the file has more than {MAX_VALUES} values, aliases (*name) counted in full")
         if id(raw) in self._open:
             raise _TooLargeError("an alias (*name) contains itself")
         self._open.add(id(raw))

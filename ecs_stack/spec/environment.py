@@ -65,6 +65,8 @@ class Network(Model):
 class Capacity(Model):
     """Weights of the capacity providers: of 5 tasks, fargate 1 and fargate_spot 4 puts 4 on spot.
 
+    They hold for services that are made from now on. One that is there keeps its own: ECS changes them only in
+    a forced deployment (aws ecs update-service --capacity-provider-strategy ... --force-new-deployment).
     https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CapacityProviderStrategyItem.html
     """
 
@@ -92,9 +94,9 @@ class Cluster(Model):
 class LoadBalancer(Model):
     """The load balancer in front of all services that have a route; there is none if no service has."""
 
-    allow_from: Annotated[
-        tuple[Annotated[str, rule(subnets.cidr_problem)], ...], Strict(False), NOT_EMPTY
-    ] = ("0.0.0.0/0",)
+    allow_from: Annotated[tuple[Annotated[str, rule(subnets.cidr_problem)], ...], Strict(False), NOT_EMPTY] = (
+        "0.0.0.0/0",
+    )
     """The IPv4 blocks that may connect."""
     idle_timeout: Annotated[int, Field(ge=1, le=4000)] = 60
     """Seconds without data after which a connection is closed."""
