@@ -65,6 +65,10 @@ class Reconciler:
     def start(self) -> None:
         """Take over live containers, then run rounds in the background."""
         if self._runner is not None:
+            # Containers that lived on are reachable at once, before Docker has been asked about them.
+            with self._store.transaction():
+                for task in self._live():
+                    self._publish(task)
             self._runner.listen(self._hear)
             self._runner.adopt(self._launched())
         self._thread.start()
@@ -149,15 +153,15 @@ class Reconciler:
                     continue
                 ctx = self._context(region_of(state.arn))
                 task = self._store.edit("task", state.arn)
-                if state.last_status == "RUNNING":
-                    self._publish(task, state)
                 task_documents.observe(ctx, task, state)
+                if state.last_status == "RUNNING":
+                    self._publish(task)
                 if task["lastStatus"] == "STOPPED":
                     self._ended(ctx, task)
 
-    def _publish(self, task: Document, state: TaskState) -> None:
-        for port, host_port in state.host_ports.items():
-            self._addresses.publish(task["vpcId"], task["privateIp"], port, host_port)
+    def _publish(self, task: Document) -> None:
+        for port, host_port in task["hostPorts"].items():
+            self._addresses.publish(task["vpcId"], task["privateIp"], int(port), host_port)
 
     def _ended(self, ctx: Context, task: Document) -> None:
         self._addresses.withdraw(task["vpcId"], task["privateIp"])

@@ -1,9 +1,9 @@
 """Tasks as documents: made, changed by what the runner reports, and stopped.
 
 Beside the members of AWS's Task a document has: ``privateIp``, ``subnetId``, ``vpcId``; ``launched`` (given
-to the runner); ``targets`` (registrations in target groups, whose ``state`` goes new, registered, draining,
-gone); and for tasks of services ``serviceArn``, ``deploymentId``, ``revisionArn`` and ``ready`` (seen
-healthy once).
+to the runner); ``hostPorts`` (container port -> port on 127.0.0.1); ``targets`` (registrations in target
+groups, whose ``state`` goes new, registered, draining, gone); and for tasks of services ``serviceArn``,
+``deploymentId``, ``revisionArn`` and ``ready`` (seen healthy once).
 """
 
 from __future__ import annotations
@@ -86,6 +86,7 @@ def build(
         "subnetId": subnet["subnetId"],
         "vpcId": subnet["vpcId"],
         "launched": False,
+        "hostPorts": {},
         "targets": [],
         **members,
     }
@@ -112,6 +113,8 @@ def observe(ctx: Context, task: Document, state: TaskState) -> None:
             if value is not None:
                 container[member] = value
     task["healthStatus"] = state.health_status
+    if state.host_ports:
+        task["hostPorts"] = {str(port): host_port for port, host_port in state.host_ports.items()}
     for attribute, member in _TIMES.items():
         moment: datetime | None = getattr(state, attribute)
         if moment is not None:
