@@ -306,6 +306,10 @@ def _remove_docker_objects(host: str | None, root: Path) -> dict[str, int]:
         for volume in client.volumes.list(filters=label):
             volume.remove(force=True)
             counts["volumes"] += 1
+        # Importing it takes longer than most commands do. The image serves all roots: it goes with the last one.
+        from ecs_stack.local.ecs.runner import pause
+
+        pause.remove_image(client)
     return counts
 
 
