@@ -8,14 +8,13 @@ from typing import Any
 
 from docker.types import Ulimit
 
+from ecs_stack.local.docker import CONTAINER_LABEL, ROOT_LABEL
 from ecs_stack.local.ecs.runner.model import TaskRun
 from ecs_stack.local.ecs.runner.plan import ContainerPlan, TaskPlan
 
 #: The agent's own name for the container that owns the network namespace.
 PAUSE = "~internal~ecs~pause"
-ROOT_LABEL = "ecs-stack.root"
 TASK_LABEL = "ecs-stack.task"
-CONTAINER_LABEL = "ecs-stack.container"
 
 # Container output stays in Docker's own log until it is shipped. Two files of this size outlast a long pause
 # of the shipper and bound the disk space.

@@ -12,11 +12,10 @@ import requests
 import urllib3
 from docker.utils import parse_repository_tag
 
+from ecs_stack.local.docker import CONTAINER_LABEL, ROOT_LABEL
 from ecs_stack.local.ecs.runner import pause
 from ecs_stack.local.ecs.runner.container_config import (
-    CONTAINER_LABEL,
     PAUSE,
-    ROOT_LABEL,
     TASK_LABEL,
     container_arguments,
     labels,
@@ -70,7 +69,12 @@ class Engine:
         """
         try:
             arguments = pause_arguments(plan, pause.ensure_image(self.api), self.root)
-            pause_id = str(self.api.create_container(**arguments)["Id"])
+            try:
+                pause_id = str(self.api.create_container(**arguments)["Id"])
+            except docker.errors.ImageNotFound:
+                # The reset of another root removed it just now.
+                pause.ensure_image(self.api)
+                pause_id = str(self.api.create_container(**arguments)["Id"])
             self.api.start(pause_id)
             return pause_id, self.published(pause_id)
         except (*DOCKER_ERRORS, ValueError) as error:

@@ -7,7 +7,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from ecs_stack.local.ecs.runner.container_config import ROOT_LABEL, TASK_LABEL
+from ecs_stack.local.docker import ROOT_LABEL
+from ecs_stack.local.ecs.runner.container_config import TASK_LABEL
 from ecs_stack.local.ecs.runner.engine import DOCKER_ERRORS
 from ecs_stack.local.ecs.runner.services import Message
 
