@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
+import botocore.exceptions
+
 from ecs_stack.local.gateway_messages import ApiError, Request, Response
 
 ClientFactory = Callable[[str, str], Any]
@@ -27,7 +29,10 @@ def guards(clients: ClientFactory) -> Mapping[tuple[str, str], Guard]:
         cluster, _, name = rest.partition("/")
         if kind != "service" or not name:
             return  # moto words this error itself.
-        found = clients("ecs", request.region).describe_services(cluster=cluster, services=[name])
+        try:
+            found = clients("ecs", request.region).describe_services(cluster=cluster, services=[name])
+        except botocore.exceptions.ClientError:
+            found = {"services": []}  # The cluster isn't there either.
         if not any(service["status"] == "ACTIVE" for service in found["services"]):
             raise ApiError("ValidationException", f"ECS service doesn't exist: {resource}")
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.local.load_balancer.harness import Backend, Stack
+from tests.local.load_balancer.harness import Answer, Backend, Stack
 
 pytestmark = pytest.mark.emulator
 
@@ -172,9 +172,7 @@ def test_weights(stack: Stack, backends: list[Backend]) -> None:
     # 60 of 300 expected; five standard deviations (7) either way.
     assert 25 <= counts["b"] <= 95
     for group, weight in ((blue, 0), (green, 100)):
-        next(g for g in split["ForwardConfig"]["TargetGroups"] if g["TargetGroupArn"] == group)["Weight"] = (
-            weight
-        )
+        next(g for g in split["ForwardConfig"]["TargetGroups"] if g["TargetGroupArn"] == group)["Weight"] = weight
     stack.elb.modify_listener(ListenerArn=listener, DefaultActions=[split])
     assert {stack.request(listener).name for _ in range(20)} == {"b"}
 
@@ -224,16 +222,20 @@ def test_a_target_that_dies_costs_no_later_request(stack: Stack, backends: list[
     listener = stack.listener(forward(group))
     stack.register(group, *backends[:2])
     backends[0].stop()
-    assert {(answer.status, answer.name) for answer in (stack.request(listener) for _ in range(12))} == {
-        (200, "b")
-    }
+    assert {(answer.status, answer.name) for answer in (stack.request(listener) for _ in range(12))} == {(200, "b")}
     assert stack.request(listener, method="POST").status == 200
 
 
-def test_no_request_is_lost_while_rules_change(stack: Stack, backends: list[Backend]) -> None:
-    group = stack.group()
-    listener = stack.listener(forward(group))
-    stack.register(group, *backends[:2])
+def test_no_request_is_lost_while_targets_and_weights_change(stack: Stack, backends: list[Backend]) -> None:
+    blue, green = stack.group(), stack.group()
+
+    def split(weight: int) -> dict[str, Any]:
+        weights = [{"TargetGroupArn": blue, "Weight": 100 - weight}, {"TargetGroupArn": green, "Weight": weight}]
+        return {"Type": "forward", "ForwardConfig": {"TargetGroups": weights}}
+
+    listener = stack.listener(split(0))
+    first, _ = stack.register(blue, *backends[:2])
+    stack.register(green, backends[2])
     url = stack.url(listener)
     statuses: Counter[object] = Counter()
     done = threading.Event()
@@ -248,12 +250,29 @@ def test_no_request_is_lost_while_rules_change(stack: Stack, backends: list[Back
     callers = [threading.Thread(target=call, args=(where,)) for where in ("/", "/", "/?wait=0.7")]
     for caller in callers:
         caller.start()
-    for number in range(1, 9):
-        stack.rule(listener, number, [path(f"/rule-{number}")], fixed("x"))
-        time.sleep(0.1)
-    stack.register(group, backends[2])
+    for weight in (10, 50, 90):
+        stack.elb.modify_listener(ListenerArn=listener, DefaultActions=[split(weight)])
+        stack.elb.deregister_targets(TargetGroupArn=blue, Targets=[{"Id": first}])
+        time.sleep(0.2)
+        stack.elb.register_targets(TargetGroupArn=blue, Targets=[{"Id": first}])
+        time.sleep(0.2)
     done.set()
     for caller in callers:
         caller.join()
     assert set(statuses) == {200}
     assert statuses[200] > 30
+
+
+def test_a_request_in_flight_survives_a_change_of_rules(stack: Stack, backends: list[Backend]) -> None:
+    group = stack.group()
+    listener = stack.listener(forward(group))
+    stack.register(group, backends[0])
+    answers: list[Answer] = []
+    slow = threading.Thread(target=lambda: answers.append(stack.request(listener, "/?wait=1.5")))
+    slow.start()
+    time.sleep(0.3)
+    stack.rule(listener, 1, [path("/new")], fixed("new"))
+    assert stack.request(listener, "/new").text == "new"
+    assert slow.is_alive()
+    slow.join()
+    assert answers[0].status == 200

@@ -39,9 +39,7 @@ def error_code(call: Any, **arguments: Any) -> tuple[str, str]:
     return caught.value.response["Error"]["Code"], caught.value.response["Error"]["Message"]
 
 
-@pytest.mark.parametrize(
-    ("status", "matches"), [(200, True), (201, False), (301, True), (302, True), (500, False)]
-)
+@pytest.mark.parametrize(("status", "matches"), [(200, True), (201, False), (301, True), (302, True), (500, False)])
 def test_matcher(status: int, matches: bool) -> None:
     assert CHECK.matches(status) is matches
 
@@ -78,9 +76,7 @@ def test_targets_survive_the_process_but_draining_ones_do_not(tmp_path: Any) -> 
     targets.register("group", "eu-west-1", [("10.0.0.1", 80, "eu-west-1a"), ("10.0.0.2", 80, None)])
     targets.drain("group", "10.0.0.2", None)
     again = Targets(tmp_path / "targets.json")
-    assert [(t.id, t.port, t.zone, t.state) for t in again.all()] == [
-        ("10.0.0.1", 80, "eu-west-1a", State.INITIAL)
-    ]
+    assert [(t.id, t.port, t.zone, t.state) for t in again.all()] == [("10.0.0.1", 80, "eu-west-1a", State.INITIAL)]
 
 
 def test_address_book() -> None:
@@ -93,9 +89,7 @@ def test_address_book() -> None:
 
 
 @pytest.mark.emulator
-def test_a_target_is_unused_until_a_listener_forwards_to_its_group(
-    stack: Stack, backends: list[Backend]
-) -> None:
+def test_a_target_is_unused_until_a_listener_forwards_to_its_group(stack: Stack, backends: list[Backend]) -> None:
     group = stack.group()
     [ip] = stack.register(group, backends[0], wait=False)
     assert stack.health(group, ip) == (
@@ -153,9 +147,7 @@ def test_draining_lets_requests_finish(stack: Stack, backends: list[Backend]) ->
     listener = stack.listener(forward(group))
     first, _ = stack.register(group, *backends[:2])
     answers: list[Answer] = []
-    slow = [
-        threading.Thread(target=lambda: answers.append(stack.request(listener, "/?wait=2"))) for _ in range(2)
-    ]
+    slow = [threading.Thread(target=lambda: answers.append(stack.request(listener, "/?wait=2"))) for _ in range(2)]
     for caller in slow:
         caller.start()
     time.sleep(0.3)
@@ -204,9 +196,7 @@ def test_targets_with_different_ports_are_different(stack: Stack, backends: list
         (82, "82", "eu-west-1a"),
     ]
     stack.elb.deregister_targets(TargetGroupArn=group, Targets=[{"Id": ip, "Port": 82}])
-    stack.until(
-        lambda: len(stack.elb.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]) == 1
-    )
+    stack.until(lambda: len(stack.elb.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]) == 1)
 
 
 @pytest.mark.emulator
@@ -214,16 +204,12 @@ def test_what_is_refused(stack: Stack) -> None:
     group, balancer = stack.group(), stack.balancer()
     listener = stack.listener(fixed("x"), balancer=balancer)
     register, gone = stack.elb.register_targets, group.replace("targetgroup/", "targetgroup/gone-")
-    assert (
-        error_code(register, TargetGroupArn=gone, Targets=[{"Id": "10.20.0.1"}])[0] == "TargetGroupNotFound"
-    )
+    assert error_code(register, TargetGroupArn=gone, Targets=[{"Id": "10.20.0.1"}])[0] == "TargetGroupNotFound"
     assert error_code(register, TargetGroupArn=group, Targets=[{"Id": "10.99.0.1"}]) == (
         "ValidationError",
         "The Availability Zone is required for IP address '10.99.0.1' because it is not in the VPC",
     )
-    assert error_code(
-        register, TargetGroupArn=group, Targets=[{"Id": "10.20.0.1", "AvailabilityZone": "all"}]
-    ) == (
+    assert error_code(register, TargetGroupArn=group, Targets=[{"Id": "10.20.0.1", "AvailabilityZone": "all"}]) == (
         "ValidationError",
         "The IP address '10.20.0.1' is within the VPC, and cannot have its Availability Zone overridden to "
         "'all' from 'eu-west-1a'",
