@@ -138,6 +138,12 @@ def describe_capacity_providers(ctx: Context, params: Params) -> Result:
     }
 
 
+def list_container_instances(ctx: Context, params: Params) -> Result:
+    """ListContainerInstances: there are none, whatever the launch type."""
+    active(ctx, params.get("cluster"))
+    return {"containerInstanceArns": []}
+
+
 def active(ctx: Context, name: str | None) -> Document:
     """The cluster of this name or ARN (None: ``default``), to read.
 

@@ -31,6 +31,7 @@ OPERATIONS: dict[str, Operation] = {
     "PutClusterCapacityProviders": Operation(clusters.put_capacity_providers),
     "DeleteCluster": Operation(clusters.delete),
     "DescribeCapacityProviders": Operation(clusters.describe_capacity_providers),
+    "ListContainerInstances": Operation(clusters.list_container_instances),
     "RegisterTaskDefinition": Operation(task_definitions.register),
     "DescribeTaskDefinition": Operation(task_definitions.describe),
     "ListTaskDefinitions": Operation(task_definitions.list_all),

@@ -30,6 +30,8 @@ _LOG = logging.getLogger(__name__)
 _BUSY, _QUIET = 0.25, 1.0
 #: Seconds between two questions for target health while something depends on it, and otherwise.
 _POLL_BUSY, _POLL_QUIET = 0.4, 2.0
+#: Seconds until a target group that refused a change is tried again.
+_RETRY = 5.0
 _HOUSEKEEPING = 60.0
 #: Seconds: the longest deregistration delay (Elastic Load Balancing, deregistration_delay.timeout_seconds).
 _MAX_DRAINING = 3600.0
@@ -60,6 +62,7 @@ class Reconciler:
         self._thread = threading.Thread(target=self._loop, name="ecs-reconciler", daemon=True)
         self._stop_sent: set[str] = set()
         self._polled: dict[str, float] = {}
+        self._retry: dict[str, float] = {}
         self._cleaned = time.monotonic()
 
     def start(self) -> None:
@@ -231,27 +234,33 @@ class Reconciler:
         )
         for group, members in waiting.items():
             error = self._targets.register(group, members.values())
-            if error is None:
-                self._targets.forget(group)
+            self._after_change(group, error)
             self._note(group, members, "registered" if error is None else None, error)
 
     def _deregister(self) -> None:
         leaving = self._by_group(lambda task: task["desiredStatus"] == "STOPPED", ("registered",))
         for group, members in leaving.items():
             error = self._targets.deregister(group, members.values())
+            self._after_change(group, error)
             if error is None:
-                self._targets.forget(group)
                 self._note(group, members, "draining", None)
 
+    def _after_change(self, group: str, error: str | None) -> None:
+        """What was heard of a changed target group is out of date; a refused change is tried later."""
+        if error is None:
+            self._targets.forget(group)
+        else:
+            self._retry[group] = time.monotonic() + _RETRY
+
     def _by_group(self, applies: Callable[[Document], bool], states: Iterable[str]) -> dict[str, dict[str, Target]]:
-        """Target group -> task ARN -> address, of the tasks that ``applies`` to."""
+        """Target group -> task ARN -> address, of the tasks that ``applies`` to and groups to be tried now."""
         found: dict[str, dict[str, Target]] = defaultdict(dict)
         with self._store.transaction():
             for task in self._store.all("task"):
                 for target in task["targets"]:
                     if target["state"] in states and applies(task):
                         found[target["targetGroupArn"]][task["taskArn"]] = (task["privateIp"], target["port"])
-        return found
+        return {group: found[group] for group in found if time.monotonic() >= self._retry.get(group, 0.0)}
 
     def _note(self, group: str, members: dict[str, Target], state: str | None, error: str | None) -> None:
         """Store what became of targets and say so in their services' events."""

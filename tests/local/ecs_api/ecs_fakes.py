@@ -171,6 +171,7 @@ class FakeElb:
         self.unpublished: list[str] = []
         self.verdict: Callable[[str], str] = lambda ip: "healthy"
         self.hold_draining = False
+        self.refusing = False
         self.groups = {
             GROUP: {"TargetGroupArn": GROUP, "TargetType": "ip", "LoadBalancerArns": ["arn:lb"]},
             GROUP + "1": {"TargetGroupArn": GROUP + "1", "TargetType": "ip", "LoadBalancerArns": []},
@@ -187,6 +188,8 @@ class FakeElb:
         return {"TargetGroups": [self.groups[arn] for arn in TargetGroupArns]}
 
     def register_targets(self, TargetGroupArn: str, Targets: list[dict[str, Any]]) -> None:
+        if self.refusing:
+            raise _error("TooManyTargets", "You've reached the limit on the number of targets.", "RegisterTargets")
         for target in Targets:
             if self.addresses.resolve("vpc-1", target["Id"], target["Port"]) is None:
                 self.unpublished.append(target["Id"])

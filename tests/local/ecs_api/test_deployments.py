@@ -14,6 +14,8 @@ import pytest
 from botocore.exceptions import ClientError
 from ecs_fakes import GROUP, NETWORK, Cloud, definition, until
 
+from ecs_stack.local.ecs import reconciler, service_scheduler
+
 pytestmark = pytest.mark.emulator
 BALANCERS = [{"targetGroupArn": GROUP, "containerName": "app", "containerPort": 8080}]
 BREAKER = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
@@ -275,7 +277,8 @@ def test_container_health_checks_gate_the_deployment(cloud: Cloud) -> None:
     assert reasons == {"Task failed container health checks"}
 
 
-def test_a_task_without_checks_must_last_a_moment(cloud: Cloud) -> None:
+def test_a_task_without_checks_must_last_a_moment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service_scheduler, "SETTLE", 2.0)
     cloud.create_service(count=1)
     until(lambda: cloud.describe()["runningCount"] == 1)
     assert cloud.describe()["deployments"][0]["rolloutState"] == "IN_PROGRESS"
@@ -318,6 +321,16 @@ def test_a_target_that_somebody_took_out_is_registered_again(cloud: Cloud) -> No
     cloud.steady()
     cloud.elb.targets.clear()
     until(lambda: cloud.elb.targets, 5)
+
+
+def test_a_target_group_that_refuses_is_named_and_tried_again(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconciler, "_RETRY", 0.3)
+    cloud.elb.refusing = True
+    cloud.create_service(loadBalancers=BALANCERS, count=1)
+    until(lambda: any("failed to register targets" in text for text in said(cloud)))
+    assert cloud.tasks()[0]["lastStatus"] == "ACTIVATING"
+    cloud.elb.refusing = False
+    assert cloud.steady()["runningCount"] == 1
 
 
 def test_desired_count(cloud: Cloud) -> None:

@@ -581,6 +581,7 @@ SERVICES = [
 ]
 
 TASKS = [
+    Row("list_container_instances", {"cluster": "table"}, "API ListContainerInstances", {"containerInstanceArns": []}),
     Row(
         "run_task",
         {"cluster": "table", "taskDefinition": "table", "count": 2, "startedBy": "me", **FARGATE},
