@@ -7,6 +7,7 @@ import time
 import pytest
 
 from ecs_stack.local.ecs.runner import TaskRun
+from ecs_stack.local.ecs.runner.log_events import first_line_pattern
 from tests.local.runner.conftest import GROUP, REGION, Bench, container, logging_to, serving
 
 pytestmark = pytest.mark.docker
@@ -88,6 +89,41 @@ def test_a_group_that_is_missing_stops_the_task(bench: Bench) -> None:
 def test_create_group(bench: Bench) -> None:
     run = bench.up(serving(logConfiguration=logging_to("/made", **{"awslogs-create-group": "true"})))
     until(lambda: lines(bench, run, group="/made") == ["listening on 8080"])
+
+
+def test_lines_of_one_event_are_joined(bench: Bench) -> None:
+    pattern = {"awslogs-multiline-pattern": "^(ERROR|listening|stopping)"}
+    run = bench.up(serving("app", logConfiguration=logging_to(**pattern)))
+    bench.call(run, "/print", n="2", text="ERROR x\n  at y\n  at")
+    until(lambda: len(lines(bench, run)) == 3)  # the last event, too, after a moment
+    bench.stop(run)
+    assert lines(bench, run) == [
+        "listening on 8080",
+        "ERROR x\n  at y\n  at 0",
+        "ERROR x\n  at y\n  at 1",
+        "stopping on terminated",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "first", "other"),
+    [
+        ({"awslogs-datetime-format": "[%Y-%m-%d %H:%M:%S]"}, "[2026-11-24 10:20:30] a", "2026-11-24 10:20:30"),
+        ({"awslogs-datetime-format": "%b %d, %Y %I:%M %p"}, "Nov 24, 2026 10:20 AM x", "Nov 24"),
+        ({"awslogs-multiline-pattern": "^INFO"}, "INFO a", " INFO"),
+    ],
+)
+def test_first_lines_of_events(options: dict[str, str], first: str, other: str) -> None:
+    pattern = first_line_pattern(options)
+    assert pattern is not None
+    assert pattern.search(first)
+    assert not pattern.search(other)
+
+
+def test_a_pattern_that_is_none_stops_the_task(bench: Bench) -> None:
+    options = logging_to(**{"awslogs-multiline-pattern": "("})
+    state = bench.wait(bench.launch(container(logConfiguration=options)), "STOPPED")
+    assert "awslogs could not parse multiline pattern key '('" in (state.stopped_reason or "")
 
 
 def test_terminal_output(bench: Bench) -> None:

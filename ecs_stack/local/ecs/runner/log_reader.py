@@ -21,11 +21,13 @@ class Line:
     """One line.
 
     ``time`` is in nanoseconds since 1970 and rises strictly within a ``source`` (1 stdout, 2 stderr).
+    ``position`` is the time from which reading goes on after it.
     """
 
     source: int
     time: int
     text: str
+    position: int
 
 
 class OutputStream:
@@ -60,12 +62,13 @@ class OutputStream:
                 continue
             text = heads.pop(source, b"") + data[match.end() :]
             if text.endswith(b"\n"):
-                yield Line(source, _nanoseconds(match), _decode(text))
+                at = _nanoseconds(match)
+                yield Line(source, at, _decode(text), at)
             else:
                 heads[source], last = text, _nanoseconds(match)
         # A container may end without ending its last line.
         for source, text in heads.items():
-            yield Line(source, last, _decode(text))
+            yield Line(source, last, _decode(text), last)
 
     def close(self) -> None:
         """End the iteration."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 import time
 from collections import Counter
@@ -22,19 +23,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ecs_stack.local.ecs.runner.engine import DOCKER_ERRORS
 from ecs_stack.local.ecs.runner.errors import TaskFailedToStart
+from ecs_stack.local.ecs.runner.log_events import COMPLETE, Joiner, first_batch, first_line_pattern
 from ecs_stack.local.ecs.runner.log_reader import Line, OutputStream
 from ecs_stack.local.ecs.runner.model import ClientFactory
 from ecs_stack.local.ecs.runner.plan import ContainerPlan, TaskPlan
 
 _log = logging.getLogger(__name__)
 
-# PutLogEvents (API reference): at most 10,000 events and 1,048,576 bytes, counting 26 bytes more for each
-# event; A batch spans at most 24 hours. The driver cuts longer lines into events of 256 KB.
-_BATCH_EVENTS = 10_000
-_BATCH_BYTES = 1_048_576
-_EVENT_OVERHEAD = 26
-_EVENT_BYTES = 256 * 1024 - _EVENT_OVERHEAD
-_DAY_MS = 24 * 3600 * 1000
 # Seconds between the first line that waits and its batch: short enough to follow, long enough to fill a
 # batch.
 _GATHER = 0.1
@@ -55,6 +50,7 @@ class Destination:
     stream: str
     region: str
     create_group: bool
+    first_line: re.Pattern[str] | None
 
 
 def destination(plan: TaskPlan, container: ContainerPlan) -> Destination | None:
@@ -70,6 +66,7 @@ def destination(plan: TaskPlan, container: ContainerPlan) -> Destination | None:
         stream=f"{prefix}/{stream}" if prefix else stream,
         region=options.get("awslogs-region", plan.run.region),
         create_group=options.get("awslogs-create-group") == "true",
+        first_line=first_line_pattern(options),
     )
 
 
@@ -85,6 +82,7 @@ class _Shipment:
     read: dict[int, int]
     shipped: dict[int, int]
     known: Counter[tuple[int, str]]
+    joiner: Joiner
     lines: list[Line] = field(default_factory=list)
     source: OutputStream | None = None
     ended: threading.Event = field(default_factory=threading.Event)
@@ -92,6 +90,15 @@ class _Shipment:
     reading: bool = True
     retry_at: float = 0.0
     failures: int = 0
+
+    def accept(self, events: list[Line]) -> None:
+        """Have events shipped, but not those that CloudWatch Logs has already."""
+        for event in events:
+            identity = (event.time // 1_000_000, event.text)
+            if self.known[identity] > 0:
+                self.known[identity] -= 1
+            else:
+                self.lines.append(event)
 
 
 class LogShipper:
@@ -131,7 +138,9 @@ class LogShipper:
         """Ship a container's output from where it was left. ``key`` names it for ``drain`` and on disk."""
         position_file = self._directory / f"{key}.position.json"
         position = _read_position(position_file) if resumed else {}
-        shipment = _Shipment(to, container_id, tty, position_file, dict(position), position, Counter())
+        shipment = _Shipment(
+            to, container_id, tty, position_file, dict(position), position, Counter(), Joiner(to.first_line)
+        )
         with self._changed:
             if self._closed or key in self._shipments:
                 return
@@ -213,11 +222,7 @@ class LogShipper:
     def _take(self, shipment: _Shipment, line: Line) -> None:
         with self._changed:
             shipment.read[line.source] = line.time
-            event = (line.time // 1_000_000, line.text)
-            if shipment.known[event] > 0:
-                shipment.known[event] -= 1
-                return
-            shipment.lines += _split(line)
+            shipment.accept(shipment.joiner.add(line))
             self._changed.notify_all()
             while len(shipment.lines) >= _BUFFER_LINES and not self._closed and not shipment.drained.is_set():
                 self._changed.wait(1)
@@ -273,6 +278,7 @@ class LogShipper:
         now = time.monotonic()
         due = []
         for shipment in self._shipments.values():
+            shipment.accept(shipment.joiner.flush(everything=not shipment.reading))
             if shipment.lines and shipment.retry_at <= now:
                 due.append(shipment)
             elif not shipment.lines and not shipment.reading:
@@ -281,6 +287,7 @@ class LogShipper:
 
     def _wait(self) -> float | None:
         waiting = [s.retry_at for s in self._shipments.values() if s.lines]
+        waiting += [s.joiner.waiting_since + COMPLETE for s in self._shipments.values() if s.joiner.waiting_since]
         return max(0.01, min(waiting) - time.monotonic()) if waiting else None
 
     def _ship(self, shipment: _Shipment) -> None:
@@ -290,7 +297,7 @@ class LogShipper:
         # PutLogEvents wants events in order of time; stdout and stderr interleave.
         lines.sort(key=lambda line: line.time)
         while lines:
-            batch = _batch(lines)
+            batch = first_batch(lines)
             try:
                 self._put(shipment.to, batch)
             except (ClientError, BotoCoreError) as error:
@@ -303,7 +310,7 @@ class LogShipper:
             shipment.failures = 0
             del lines[: len(batch)]
             for line in batch:
-                shipment.shipped[line.source] = line.time
+                shipment.shipped[line.source] = line.position
             if not shipment.drained.is_set():
                 _write_position(shipment.position_file, shipment.shipped)
 
@@ -325,25 +332,6 @@ class LogShipper:
                 logs.put_log_events(**request)
             except ClientError:
                 _log.warning("log group %s is gone; %d lines are lost", to.group, len(events))
-
-
-def _split(line: Line) -> list[Line]:
-    data = line.text.encode()
-    if len(data) <= _EVENT_BYTES:
-        return [line]
-    parts = (data[start : start + _EVENT_BYTES] for start in range(0, len(data), _EVENT_BYTES))
-    return [Line(line.source, line.time, part.decode("utf-8", "replace")) for part in parts]
-
-
-def _batch(lines: list[Line]) -> list[Line]:
-    size, count = 0, 0
-    for line in lines[:_BATCH_EVENTS]:
-        size += len(line.text.encode()) + _EVENT_OVERHEAD
-        too_long = (line.time - lines[0].time) // 1_000_000 >= _DAY_MS
-        if count and (size > _BATCH_BYTES or too_long):
-            break
-        count += 1
-    return lines[:count]
 
 
 def _make(operation: Any, **names: str) -> None:
