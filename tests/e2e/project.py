@@ -101,7 +101,7 @@ class Project:
             region_name=region,
             endpoint_url=running.endpoint,
             aws_access_key_id="local",
-            aws_secret_access_key="local",  # noqa: S106 - the emulator's dummy
+            aws_secret_access_key="local",
         )
 
     def containers(self, *, all: bool = False, **labels: str) -> list[Any]:
