@@ -73,9 +73,7 @@ def _one_of(*choices: str, unsupported: str | None = None) -> _Read:
     def read(path: str, value: Any) -> str:
         text = _text(path, value)
         if text == unsupported:
-            raise ArgumentError(
-                path, f"the local target doesn't support {text}; it supports {', '.join(choices)}"
-            )
+            raise ArgumentError(path, f"the local target doesn't support {text}; it supports {', '.join(choices)}")
         if text not in choices:
             raise ArgumentError(path, f"unknown value {text!r}: {nearest(text, choices)}")
         return text

@@ -48,8 +48,7 @@ def dns_attributes(args: VpcArgs) -> tuple[pulumi.Input[bool] | None, pulumi.Inp
         if kind is None:
             raise ArgumentError(
                 f"vpcEndpointSpecs[{index}].vpcEndpointType",
-                "vpcEndpointStrategy Auto requires it to be omitted or a plain string; "
-                "use Legacy for dynamic types",
+                "vpcEndpointStrategy Auto requires it to be omitted or a plain string; use Legacy for dynamic types",
             )
         private_dns |= kind == "interface" and spec.private_dns_enabled is not False
     if not private_dns:

@@ -67,9 +67,7 @@ def plan(vpc: str, args: VpcArgs, zone_count: int, cidr: str, *, exhaustive: boo
 
 def is_divided(args: VpcArgs) -> bool:
     """Whether the subnets' names and number don't depend on the range; else awsx's ``Legacy`` places them."""
-    return args.subnet_strategy == "Auto" or (
-        args.subnet_strategy == "Exact" and args.subnet_specs is not None
-    )
+    return args.subnet_strategy == "Auto" or (args.subnet_strategy == "Exact" and args.subnet_specs is not None)
 
 
 def slots(vpc: str, args: VpcArgs, zone_count: int) -> tuple[Slot, ...]:
@@ -80,9 +78,7 @@ def slots(vpc: str, args: VpcArgs, zone_count: int) -> tuple[Slot, ...]:
 
 def creation_order(placed: Sequence[tuple[Slot, Any]], zone: int) -> list[tuple[Slot, Any]]:
     """The subnets of a zone as they are made; ranges that stay unused are left out."""
-    made = [
-        (slot, block) for slot, block in placed if slot.zone == zone and slot.spec.type in _CREATION_ORDER
-    ]
+    made = [(slot, block) for slot, block in placed if slot.zone == zone and slot.spec.type in _CREATION_ORDER]
     return sorted(made, key=lambda subnet: _CREATION_ORDER.index(subnet[0].spec.type))
 
 

@@ -8,7 +8,6 @@ whatever the specs' order; each kind has a widest default block.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import IPv4Address
 from typing import NamedTuple
 
 from ecs_stack.local.providers.awsx.errors import ArgumentError
@@ -18,6 +17,7 @@ from ecs_stack.local.providers.awsx.subnets import (
     PUBLIC,
     Slot,
     SubnetSpec,
+    cidr_text,
     default_specs,
     new_bits,
     parse_cidr,
@@ -64,8 +64,9 @@ class _Block(NamedTuple):
         """The first aligned block of that mask after this one."""
         return _Block(_Block(self.end, mask).end + 1, mask)
 
-    def __str__(self) -> str:
-        return f"{IPv4Address(self.address)}/{self.mask}"
+    @property
+    def cidr(self) -> str:
+        return cidr_text(self.address, self.mask)
 
 
 def place(vpc: str, cidr: str, zone_count: int, specs: Sequence[SubnetSpec] | None) -> list[tuple[Slot, str]]:
@@ -79,7 +80,7 @@ def place(vpc: str, cidr: str, zone_count: int, specs: Sequence[SubnetSpec] | No
     # A spec that is alone may use the whole zone; even an Unused one keeps it from being alone.
     spare_bits = 0 if len(specs) == 1 else 1
     blocks = [block for zone in zones for block in _place_in_zone(zone, ordered, spare_bits)]
-    return [(slot, str(block)) for slot, block in zip(slots(vpc, zone_count, ordered), blocks, strict=True)]
+    return [(slot, block.cidr) for slot, block in zip(slots(vpc, zone_count, ordered), blocks, strict=True)]
 
 
 def _place_in_zone(zone: _Block, ordered: Sequence[SubnetSpec], spare_bits: int) -> list[_Block]:
@@ -109,7 +110,7 @@ def _default_subnets(vpc: str, zones: Sequence[_Block]) -> list[tuple[Slot, str]
     halves = [zone.part(1, 0) for zone in zones]
     quarters = [half.part(0, 1).part(1, 0) for half in halves]
     return [
-        (slot, str(block))
+        (slot, block.cidr)
         for spec, blocks in ((private, halves), (public, quarters))
         for slot, block in zip(slots(vpc, len(zones), (spec,)), blocks, strict=True)
     ]

@@ -8,6 +8,7 @@ engines, and inline programs in the same process, don't see each other's.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -125,7 +126,7 @@ class AwsxServicer(provider_pb2_grpc.ResourceProviderServicer):
         engine = self._engines.get(context.peer(), self._latest_engine)
         server = ProviderServicer(self._components, [], engine_address=engine)
         try:
-            return asyncio.run(_construct(server, request))
+            return asyncio.run(_construct(server, request, context))
         except ArgumentError as error:
             details = [{"property_path": error.path, "reason": error.reason}]
             context.abort_with_status(server.create_grpc_invalid_properties_status("", details))  # type: ignore[arg-type]
@@ -133,12 +134,23 @@ class AwsxServicer(provider_pb2_grpc.ResourceProviderServicer):
         except UnknownTypeError as error:
             context.abort(grpc.StatusCode.UNIMPLEMENTED, str(error))
             raise
+        except asyncio.CancelledError:
+            context.abort(grpc.StatusCode.CANCELLED, f"the engine gave up on {request.name}")
+            raise
 
 
-async def _construct(server: ProviderServicer, request: Any) -> Any:
+async def _construct(server: ProviderServicer, request: Any, context: grpc.ServicerContext) -> Any:
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+
+    def cancel() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: it was done
+            loop.call_soon_threadsafe(task.cancel)
+
+    # Outputs of a child that the engine refused never resolve. An engine that fails ends the call.
+    if not context.add_callback(cancel):
+        raise asyncio.CancelledError
     workers = min(request.parallel or _DEFAULT_PARALLEL, _MOST_PARALLEL)
-    asyncio.get_running_loop().set_default_executor(
-        ThreadPoolExecutor(workers, thread_name_prefix="construct")
-    )
+    loop.set_default_executor(ThreadPoolExecutor(workers, thread_name_prefix="construct"))
     # Not its Construct, which is written for another kind of server and turns every error into a traceback.
     return await server._construct(request, None)

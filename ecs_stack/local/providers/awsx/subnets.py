@@ -97,6 +97,13 @@ def parse_cidr(cidr: str, path: str = "cidrBlock") -> IPv4Network:
         raise ArgumentError(path, f"{cidr!r} is not an IPv4 CIDR block: {error}") from None
 
 
+def cidr_text(address: int, mask: int) -> str:
+    """A block in CIDR notation; ArgumentError for one past the last IPv4 address."""
+    if address + _size(mask) > 1 << _ADDRESS_BITS:
+        raise ArgumentError("subnetSpecs", "Subnets are too large for VPC: they reach past 255.255.255.255")
+    return f"{IPv4Address(address)}/{mask}"
+
+
 def normalize(specs: Sequence[SubnetSpec], zone_count: int) -> tuple[SubnetSpec, ...]:
     """The specs with mask and size both set where either is given.
 
@@ -141,9 +148,7 @@ def default_specs(zone_mask: int | None = None) -> tuple[SubnetSpec, ...]:
     return SubnetSpec(type=PRIVATE, cidr_mask=widest + 1), SubnetSpec(type=PUBLIC, cidr_mask=widest + 2)
 
 
-def divide(
-    cidr: str, zone_count: int, specs: Sequence[SubnetSpec] | None, zone_mask: int | None
-) -> list[str]:
+def divide(cidr: str, zone_count: int, specs: Sequence[SubnetSpec] | None, zone_mask: int | None) -> list[str]:
     """Strategies ``Auto`` and ``Exact``: a block for each of ``slots``.
 
     ``zone_mask`` is the zones' own mask, None for the widest that fits. Raises ArgumentError if the specs are
@@ -157,9 +162,7 @@ def divide(
         raise ArgumentError("subnetSpecs", "No subnets specified")
     default_mask = mask + new_bits(len(specs))
     if default_mask > _ADDRESS_BITS:
-        raise ArgumentError(
-            "subnetSpecs", f"{len(specs)} subnets in each of {zone_count} zones don't fit in {vpc}"
-        )
+        raise ArgumentError("subnetSpecs", f"{len(specs)} subnets in each of {zone_count} zones don't fit in {vpc}")
     masks = [default_mask if spec.cidr_mask is None else spec.cidr_mask for spec in specs]
     zone_size, wanted = _size(mask), sum(_size(m) for m in masks)
     if wanted > zone_size:
@@ -174,7 +177,7 @@ def divide(
         address = base + zone * zone_size
         for subnet_mask in masks:
             address = -(-address // _size(subnet_mask)) * _size(subnet_mask)
-            blocks.append(f"{IPv4Address(address)}/{subnet_mask}")
+            blocks.append(cidr_text(address, subnet_mask))
             address += _size(subnet_mask)
     return blocks
 
@@ -198,8 +201,7 @@ def check_blocks(placed: Sequence[tuple[Slot, str]], vpc_cidr: str | None) -> No
         raise ArgumentError(
             "subnetSpecs",
             "The following subnets overlap with at least one other subnet. Make the CIDR for the VPC larger, "
-            "reduce the size of the subnets per AZ, or use less Availability Zones: "
-            + ", ".join(overlapping),
+            "reduce the size of the subnets per AZ, or use less Availability Zones: " + ", ".join(overlapping),
         )
     if vpc_cidr is None:
         return
@@ -315,9 +317,7 @@ def _name_clashes(specs: Sequence[SubnetSpec]) -> list[str]:
     for kind in dict.fromkeys(spec.type for spec in specs):
         names = [spec.name for spec in specs if spec.type == kind]
         if len(set(names)) < len(names):
-            problems.append(
-                f"Multiple subnet specs of type {kind} require unique names; at most one may have no name"
-            )
+            problems.append(f"Multiple subnet specs of type {kind} require unique names; at most one may have no name")
     return problems
 
 

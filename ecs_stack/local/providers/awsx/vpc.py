@@ -152,9 +152,7 @@ class Vpc(pulumi.ComponentResource):
                 "subnetStrategy",
                 "a range that an IPAM pool allocates is not supported with strategy Legacy; use Auto",
             )
-        planned = vpc.cidr_block.apply(
-            lambda cidr: layout.plan(self._name, args, zone_count, cidr, exhaustive=False)
-        )
+        planned = vpc.cidr_block.apply(lambda cidr: layout.plan(self._name, args, zone_count, cidr, exhaustive=False))
         placed: list[tuple[Slot, pulumi.Input[str]]] = [
             (slot, planned.apply(lambda plan, index=index: plan.placed[index][1]))  # type: ignore[misc]
             for index, slot in enumerate(layout.slots(self._name, args, zone_count))
@@ -276,8 +274,7 @@ class Vpc(pulumi.ComponentResource):
         vpc_endpoints: Sequence[aws.ec2.VpcEndpoint],
     ) -> None:
         by_type = {
-            kind: [subnet for its_type, subnet in made if its_type == kind]
-            for kind in (PUBLIC, PRIVATE, ISOLATED)
+            kind: [subnet for its_type, subnet in made if its_type == kind] for kind in (PUBLIC, PRIVATE, ISOLATED)
         }
         values: dict[str, Any] = {
             "eips": self._eips,

@@ -6,6 +6,7 @@ The recordings in ``recordings/`` were made against one like it.
 from __future__ import annotations
 
 import threading
+from importlib.metadata import version
 from typing import Any
 
 import grpc
@@ -38,7 +39,7 @@ class EchoAws(provider_pb2_grpc.ResourceProviderServicer):
         return empty_pb2.Empty()
 
     def GetPluginInfo(self, request, context):
-        return plugin_pb2.PluginInfo(version="7.0.0")
+        return plugin_pb2.PluginInfo(version=version("pulumi-aws"))
 
     def GetMapping(self, request, context):
         return provider_pb2.GetMappingResponse()
@@ -53,7 +54,7 @@ class EchoAws(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
 
     def Configure(self, request, context):
-        return provider_pb2.ConfigureResponse(acceptSecrets=True)
+        return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
 
     def Invoke(self, request, context):
         with self._lock:
@@ -71,6 +72,8 @@ class EchoAws(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.DiffResponse(changes=changes)
 
     def Create(self, request, context):
+        if request.preview:
+            return provider_pb2.CreateResponse(properties=request.properties)
         kind, name = kind_and_name(request.urn)
         identity = f"{kind}-{name}"
         if identity in self._failing:

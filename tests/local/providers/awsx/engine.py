@@ -29,9 +29,14 @@ class RecordingAwsx(AwsxServicer):
         super().__init__()
         self.constructs: list[dict[str, Any]] = []
         self.dependencies: list[dict[str, set[str]]] = []
+        self.at_work = 0
 
     def Construct(self, request, context):
-        response = super().Construct(request, context)
+        self.at_work += 1
+        try:
+            response = super().Construct(request, context)
+        finally:
+            self.at_work -= 1
         self.constructs.append(json_format.MessageToDict(response.state))
         self.dependencies.append({k: set(v.urns) for k, v in response.stateDependencies.items()})
         return response
@@ -91,7 +96,6 @@ def resources(of: auto.Stack) -> dict[tuple[str, str], dict[str, Any]]:
             "dependencies": {key(urn) for urn in each.get("dependencies", [])},
             "provider": each.get("provider", ""),
             "protect": each.get("protect", False),
-            "aliases": each.get("aliases", []),
         }
         for each in listed
         if not each["type"].startswith("pulumi:")
