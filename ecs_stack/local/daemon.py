@@ -77,7 +77,7 @@ class Daemon:
         self.bridge = bridge
         self.started_at = time.time()
         self._ready = threading.Event()
-        self.gateway = Gateway(moto=Moto(paths.state), ministack=MiniStack())
+        self.gateway = Gateway(moto=Moto(paths.state), ministack=MiniStack(paths.state / "ministack"))
         self.clients = Clients(f"http://127.0.0.1:{port}")
         self.addresses = AddressBook()
         self.caddy = Caddy(paths.base)

@@ -10,10 +10,13 @@ import asyncio
 import importlib
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
 from typing import Any
 
 from ecs_stack.local import routes
+from ecs_stack.local.gateway_logs import SERVICE, LogsState
 from ecs_stack.local.gateway_messages import Request
+from ecs_stack.local.persistence import Entry
 
 log = logging.getLogger(__name__)
 
@@ -21,21 +24,25 @@ Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 Receive = Callable[[], Awaitable[Message]]
 
-#: Written a while after, not before, the answer: there are many of them, each would write the whole service,
-#: and AWS itself makes them visible only after seconds. Seconds from the first one that isn't written.
+#: Seconds. Metric data are written that long after, not before, the answer: there are many of them, each would
+#: write the whole service, and AWS itself makes them visible only after seconds.
 DEBOUNCE = 1.0
-_DEBOUNCED = frozenset({"PutLogEvents", "PutMetricData"})
+_DEBOUNCED = frozenset({"PutMetricData"})
+_LOGS_MODULE = "cloudwatch_logs"
 
 
 class MiniStack:
     """MiniStack's ASGI application, and its state on disk."""
 
-    def __init__(self) -> None:
+    def __init__(self, state_dir: Path) -> None:
         # Imported here: it reads the environment, which the daemon sets first.
         from ministack.core import persistence
 
         self._app_module = importlib.import_module("ministack.app")
         self._save: Callable[[str, dict[str, Any]], None] = persistence.save_state
+        self._load: Callable[[str], dict[str, Any] | None] = persistence.load_state
+        self._folder = state_dir
+        self._logs: LogsState | None = None
         self._lifespan_queue: asyncio.Queue[Message] = asyncio.Queue()
         self._lifespan: asyncio.Task[None] | None = None
         self._sweep: asyncio.TimerHandle | None = None
@@ -55,54 +62,73 @@ class MiniStack:
 
     async def start(self) -> None:
         """Load the saved state and start MiniStack's own loops."""
+        # MiniStack writes this one when it ends in order; ``gateway_logs`` has it all.
+        (self._folder / f"{_LOGS_MODULE}.json").unlink(missing_ok=True)
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         async def send(message: Message) -> None:
             if message["type"] == "lifespan.startup.complete" and not ready.done():
                 ready.set_result(None)
 
-        self._lifespan = asyncio.create_task(
-            self._app_module.app({"type": "lifespan"}, self._lifespan_queue.get, send)
-        )
+        self._lifespan = asyncio.create_task(self._app_module.app({"type": "lifespan"}, self._lifespan_queue.get, send))
         await self._lifespan_queue.put({"type": "lifespan.startup"})
         await asyncio.wait({ready, self._lifespan}, return_when=asyncio.FIRST_COMPLETED)
         if self._lifespan.done():
             self._lifespan.result()
+        module = self._app_module._get_module(_LOGS_MODULE)
+        self._logs = LogsState(self._folder, module=module, save=self._save, load=self._load)
+        count = await self._logs.restore(self._execute_again)
+        log.info("CloudWatch Logs: %d requests replayed", count)
 
     async def stop(self) -> None:
         """Save everything and stop its loops."""
+        if self._logs is not None:
+            self._logs.snapshot()
         await self._lifespan_queue.put({"type": "lifespan.shutdown"})
         if self._lifespan is not None:
             await self._lifespan
 
     async def handle(self, request: Request, scope: Message, send: Send) -> None:
         """Answer one request on ``send``."""
-        mutating = routes.mutates(request.method, request.action)
-        delivered = False
+        if not routes.mutates(request.method, request.action):
+            await self._app_module.app(scope, _receive(request.body), send)
+        elif request.service == SERVICE and self._logs is not None:
+            with self._logs.recording(request) as record:
+                held = await self._held(request, scope)
+                if _succeeded(held):
+                    record()
+            await _release(held, send)
+        else:
+            held = await self._held(request, scope)
+            if _succeeded(held):
+                if request.action not in _DEBOUNCED:
+                    self._write(self._state_keys(request.service))
+                self._write_later()
+            await _release(held, send)
 
-        async def receive() -> Message:
-            nonlocal delivered
-            if delivered:
-                # What follows a request's body is the client leaving, which MiniStack need not know.
-                await asyncio.Event().wait()
-            delivered = True
-            return {"type": "http.request", "body": request.body, "more_body": False}
-
-        if not mutating:
-            await self._app_module.app(scope, receive, send)
-            return
+    async def _held(self, request: Request, scope: Message) -> list[Message]:
+        """The answer, executed but not sent."""
         held: list[Message] = []
 
         async def hold(message: Message) -> None:
             held.append(message)
 
-        await self._app_module.app(scope, receive, hold)
-        if held and held[0].get("status", 500) < 400:
-            if request.action not in _DEBOUNCED:
-                self._write(self._state_keys(request.service))
-            self._write_later()
-        for message in held:
-            await send(message)
+        await self._app_module.app(scope, _receive(request.body), hold)
+        return held
+
+    async def _execute_again(self, entry: Entry) -> None:
+        scope: Message = {
+            "type": "http",
+            "method": entry.method,
+            "path": entry.path,
+            "query_string": entry.query.encode("latin-1"),
+            "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in entry.headers.items()],
+        }
+
+        async def discard(message: Message) -> None:
+            pass
+
+        await self._app_module.app(scope, _receive(entry.body), discard)
 
     def _state_keys(self, service: str) -> set[str]:
         """The state files of a service; all that were used, where its name tells nothing."""
@@ -115,17 +141,39 @@ class MiniStack:
     def _write(self, keys: set[str]) -> None:
         # On the event loop's thread, as the handlers are: the state can't change meanwhile.
         for key, get_state in self._app_module._build_persistence_save_dict().items():
-            if key in keys:
+            if key in keys and key != _LOGS_MODULE:
                 state = get_state()
                 if state:
                     self._save(key, state)
 
     def _write_later(self) -> None:
-        """One service calls another in process (S3 tells SQS, Lambda makes log groups): all that were used
-        are written a moment later, and with them what was debounced."""
+        """One service calls another in process (S3 tells SQS, say): all that were used are written a moment
+        later, and with them what was debounced."""
         if self._sweep is None:
             self._sweep = asyncio.get_running_loop().call_later(DEBOUNCE, self._write_all)
 
     def _write_all(self) -> None:
         self._sweep = None
         self._write(set(self._app_module._state_map))
+
+
+def _receive(body: bytes) -> Receive:
+    """ASGI's way to give a body."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Message:
+        if not messages:
+            # What follows a request's body is the client leaving, which MiniStack need not know.
+            await asyncio.Event().wait()
+        return messages.pop()
+
+    return receive
+
+
+def _succeeded(held: list[Message]) -> bool:
+    return bool(held) and int(held[0].get("status", 500)) < 400
+
+
+async def _release(held: list[Message], send: Send) -> None:
+    for message in held:
+        await send(message)

@@ -52,7 +52,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._entries, self.salt = self._load()
-        self._last = self._entries[-1].sequence if self._entries else 0
+        self._last = max((entry.sequence for entry in self._entries), default=0)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._file = os.fdopen(descriptor, "ab", buffering=0)
         if not self.salt:
@@ -64,9 +64,15 @@ class Journal:
         entries, self._entries = self._entries, []
         yield from entries
 
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self._path.stat().st_size
+
     def next_sequence(self) -> int:
-        """The number of the next entry."""
-        return self._last + 1
+        """A number that no entry has had."""
+        self._last += 1
+        return self._last
 
     def add(self, entry: Entry) -> None:
         """Append an entry; it survives the process once this returns."""
@@ -81,7 +87,6 @@ class Journal:
                 "body": base64.b64encode(entry.body).decode("ascii"),
             }
         )
-        self._last = entry.sequence
 
     def close(self) -> None:
         """Close the file."""

@@ -102,17 +102,33 @@ def test_what_was_answered_survives_kill_9(root: Path) -> None:
     assert vpc not in {found["VpcId"] for found in before["vpcs"]}
 
 
-def test_log_events_are_written_within_a_second(root: Path) -> None:
+def test_log_events_survive_with_their_times_and_ids(root: Path) -> None:
     first = cloud.start(root)
     logs = client_of(first, "logs")
     logs.create_log_group(logGroupName="/g")
     logs.create_log_stream(logGroupName="/g", logStreamName="s")
-    event = {"timestamp": int(time.time() * 1000), "message": "hello"}
-    logs.put_log_events(logGroupName="/g", logStreamName="s", logEvents=[event])
-    time.sleep(1.3)
+
+    def put(local: LocalCloud, message: str) -> None:
+        event = {"timestamp": int(time.time() * 1000), "message": message}
+        where = {"logGroupName": "/g", "logStreamName": "s"}
+        client_of(local, "logs").put_log_events(logEvents=[event], **where)
+
+    def events(local: LocalCloud) -> Any:
+        groups = client_of(local, "logs").describe_log_groups()["logGroups"]
+        return groups, client_of(local, "logs").filter_log_events(logGroupName="/g")["events"]
+
+    put(first, "one")
+    put(first, "two")
+    before = events(first)
     os.kill(first.pid, signal.SIGKILL)
-    events = client_of(cloud.start(root), "logs").get_log_events(logGroupName="/g", logStreamName="s")["events"]
-    assert [found["message"] for found in events] == ["hello"]
+    second = cloud.start(root)
+    assert events(second) == before
+    put(second, "three")
+    before = events(second)
+    cloud.stop(root)
+    third = cloud.start(root)
+    assert events(third) == before
+    assert [found["message"] for found in before[1]] == ["one", "two", "three"]
 
 
 def test_nothing_outlives_a_killed_cloud(root: Path) -> None:
