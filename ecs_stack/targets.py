@@ -138,7 +138,7 @@ class LocalTarget(Target):
                 "credentials_file": (None, None, os.devnull, None),
             }
         )
-        session = boto3.Session(
+        session: Any = boto3.Session(
             aws_access_key_id="local",
             aws_secret_access_key="local",  # noqa: S106 (the local cloud takes any)
             region_name=self.region,
@@ -172,7 +172,7 @@ class AwsTarget(Target):
     def connect(self) -> ClientFactory:
         import boto3
 
-        session = boto3.Session(region_name=self.region)
+        session: Any = boto3.Session(region_name=self.region)
 
         def client(service: str) -> Any:
             return session.client(service)
