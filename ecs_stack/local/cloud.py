@@ -21,7 +21,8 @@ from typing import Any
 import docker.errors
 
 from ecs_stack.errors import LocalCloudError
-from ecs_stack.local.docker import CONTAINER_LABEL, ROOT_LABEL, connect, find_docker_host
+from ecs_stack.local.docker import ROOT_LABEL, connect, find_docker_host
+from ecs_stack.local.ecs.runner.container_config import CONTAINER_LABEL, PAUSE
 from ecs_stack.local.persistence import read_json
 from ecs_stack.local.persistence_paths import Paths, lock
 from ecs_stack.results import LocalContainer, LocalListener, LocalProcess, LocalStatus, ResetReceipt
@@ -273,12 +274,12 @@ def _stop_containers(host: str | None, root: Path) -> int:
         return 0
     with contextlib.closing(client):
         running = [found for found in _labelled(client, root) if found.status == "running"]
-        named = [found for found in running if CONTAINER_LABEL in found.labels]
+        tasks = [found for found in running if found.labels.get(CONTAINER_LABEL) != PAUSE]
         with ThreadPoolExecutor(max_workers=16) as pool:
-            list(pool.map(_stop_container, named))
-        # What has no name of its own only holds a task's network namespace: nothing to end in order.
+            list(pool.map(_stop_container, tasks))
+        # The rest only hold the tasks' network namespaces: nothing in them to end in order.
         for found in running:
-            if found not in named:
+            if found not in tasks:
                 with contextlib.suppress(docker.errors.APIError):
                     found.kill()
     return len(running)

@@ -16,7 +16,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -116,20 +116,12 @@ class Daemon:
             timeout_graceful_shutdown=5,
             server_header=False,
         )
-        async with self._parts():
-            await uvicorn.Server(config).serve(sockets=sockets)
-
-    @contextlib.asynccontextmanager
-    async def _parts(self) -> AsyncIterator[None]:
-        loop = asyncio.get_running_loop()
         await self.gateway.ministack.start()
-        # It speaks to the gateway, so it starts beside it.
-        controllers = threading.Thread(target=self._start_controllers, name="start", daemon=True)
-        controllers.start()
+        # They speak to the gateway, so they start beside it.
+        threading.Thread(target=self._start_controllers, name="start", daemon=True).start()
         try:
-            yield
+            await _Server(config, self._stop_controllers).serve(sockets=sockets)
         finally:
-            await loop.run_in_executor(None, self._stop_controllers)
             await self.gateway.ministack.stop()
             self.gateway.moto.close()
 
@@ -186,6 +178,18 @@ class Daemon:
             "docker": self.docker_host,
             "versions": versions,
         }
+
+
+class _Server(uvicorn.Server):
+    """Stops what speaks to the gateway while the gateway still answers."""
+
+    def __init__(self, config: uvicorn.Config, before: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._before = before
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await asyncio.to_thread(self._before)
+        await super().shutdown(sockets)
 
 
 def main() -> None:

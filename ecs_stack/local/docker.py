@@ -16,8 +16,6 @@ import requests.exceptions
 SOCKETS = ("/var/run/docker.sock", "/run/ecs-stack/docker.sock")
 #: The label that every Docker object of a local cloud carries, with its absolute root.
 ROOT_LABEL = "ecs-stack.root"
-#: The label of a container that a task definition names.
-CONTAINER_LABEL = "ecs-stack.container"
 #: Seconds. Long enough for a busy engine, short enough to say that none answers.
 TIMEOUT = 30
 
