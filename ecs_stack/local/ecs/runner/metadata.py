@@ -30,9 +30,12 @@ def container_key(task_id: str, container: str) -> str:
 
 
 def container_host(api: Any, endpoint_for_containers: str | None) -> str | None:
-    """The name or address by which containers reach this machine."""
+    """The name or address by which containers reach this machine; None if Docker has no bridge."""
     if endpoint_for_containers:
         return urlsplit(endpoint_for_containers).hostname
+    if "Docker Desktop" in api.info()["OperatingSystem"]:
+        # Its engine runs in a virtual machine; this name leads from there to this machine's loopback.
+        return "host.docker.internal"
     for config in api.inspect_network("bridge")["IPAM"]["Config"] or ():
         # The engine leaves its own choice of gateway out: it takes the first address of the subnet.
         subnet = ipaddress.ip_network(config["Subnet"], strict=False)

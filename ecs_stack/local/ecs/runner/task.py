@@ -69,7 +69,8 @@ class Task:
 
     def start(self) -> None:
         """Start driving the task."""
-        self._services.publish(self.snapshot)
+        if not self._resumed:
+            self._services.publish(self.snapshot)
         self._thread.start()
 
     def post(self, message: Message) -> None:
