@@ -141,9 +141,7 @@ class Environment:
         _raise_unless_reached(receipt)
         return receipt
 
-    def destroy(
-        self, *, on_progress: OnProgress | None = None, approve: Approve | None = None
-    ) -> DestroyReceipt:
+    def destroy(self, *, on_progress: OnProgress | None = None, approve: Approve | None = None) -> DestroyReceipt:
         """Deletes everything and the stack. Raises NotFoundError without a stack.
 
         ``approve`` is called with what would be deleted, and raises to refuse it.
@@ -201,9 +199,7 @@ class Environment:
         found = self._find(_engine(None))
         outputs = found.need_outputs(self.name)
         chosen = [_service(outputs, name) for name in services] or list(outputs.services.values())
-        return logs.read(
-            found.target.connect()("logs"), chosen, since=since, tail=tail, follow=follow, until=until
-        )
+        return logs.read(found.target.connect()("logs"), chosen, since=since, tail=tail, follow=follow, until=until)
 
     def _program(self) -> Callable[[], None]:
         return programs.program(self.spec, Backend.local(self.root).project)

@@ -216,12 +216,7 @@ def _url(service: ServiceOutputs, host: str, port: int) -> str:
     """A host of the route that resolves by itself or belongs to the domain is used, the balancer's
     otherwise."""
     named = service.host
-    if (
-        named
-        and "*" not in named
-        and "?" not in named
-        and (host != "localhost" or named.endswith(".localhost"))
-    ):
+    if named and "*" not in named and "?" not in named and (host != "localhost" or named.endswith(".localhost")):
         host = named
     path = (service.path or "/").split("*")[0].split("?")[0]
     where = host if port == 80 else f"{host}:{port}"

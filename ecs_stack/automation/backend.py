@@ -82,9 +82,7 @@ class Backend:
 
     def is_empty(self) -> bool:
         """Whether there is certainly no stack at all."""
-        return self.is_folder and not any(
-            (self.home / "state" / ".pulumi" / "stacks" / self.project).glob("*.json*")
-        )
+        return self.is_folder and not any((self.home / "state" / ".pulumi" / "stacks" / self.project).glob("*.json*"))
 
     def prepare(self) -> None:
         """Makes the folders and the passphrase that the engine needs; changes nothing that is there."""

@@ -162,11 +162,7 @@ class Recorder:
         )
         # A replacement's last step deletes the old one; "replace" itself only announces the pair.
         resource.finished = step.op is OpType.REPLACE and resource.finished
-        return (
-            f"{_DOING[resource.kind]} {label(step.urn)}"
-            if resource.custom and resource.kind in _DOING
-            else None
-        )
+        return f"{_DOING[resource.kind]} {label(step.urn)}" if resource.custom and resource.kind in _DOING else None
 
     def _finished(self, step: StepEventMetadata) -> str | None:
         if step.type == _STACK_TYPE:
@@ -179,9 +175,7 @@ class Recorder:
         if resource is None or resource.finished:
             return None
         resource.finished = True
-        return (
-            f"{_DONE[resource.kind]} {label(step.urn)}" if resource.custom and resource.kind in _DONE else ""
-        )
+        return f"{_DONE[resource.kind]} {label(step.urn)}" if resource.custom and resource.kind in _DONE else ""
 
     def _failed(self, step: StepEventMetadata) -> str | None:
         resource = self._resources.get(step.urn)
@@ -212,9 +206,7 @@ class Recorder:
 
 def _message(words: Mapping[ChangeKind, str], resource: _Resource) -> str:
     """Components live in the state only: nothing to tell."""
-    return (
-        f"{words[resource.kind]} {label(resource.urn)}" if resource.custom and resource.kind in words else ""
-    )
+    return f"{words[resource.kind]} {label(resource.urn)}" if resource.custom and resource.kind in words else ""
 
 
 def summarize(changes: tuple[ResourceChange, ...]) -> ChangeSummary:

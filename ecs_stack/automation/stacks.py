@@ -56,9 +56,7 @@ class Stack:
     ``environment`` is the whole process environment for the engine (credentials, endpoints, plugins).
     """
 
-    def __init__(
-        self, backend: Backend, name: str, *, engine: Engine, environment: Mapping[str, str]
-    ) -> None:
+    def __init__(self, backend: Backend, name: str, *, engine: Engine, environment: Mapping[str, str]) -> None:
         self.name = name
         self._backend = backend
         self._engine = engine
@@ -83,9 +81,7 @@ class Stack:
         with self._backend.throwaway() as backend:
             return self._preview(backend, program, on_progress)
 
-    def up(
-        self, program: Program, *, on_progress: OnProgress | None = None, total: int | None = None
-    ) -> Update:
+    def up(self, program: Program, *, on_progress: OnProgress | None = None, total: int | None = None) -> Update:
         """Makes what the program describes, in a new stack if there is none. ``total`` is for progress."""
         recorder = Recorder(on_progress, total)
         created = not self.exists()

@@ -63,9 +63,7 @@ def up(name: Name, yes: Yes = False, target: Target = None, json: Json = False, 
     output.up(receipt)
 
 
-def destroy(
-    name: Name, yes: Yes = False, target: Target = None, json: Json = False, root: Root = None
-) -> None:
+def destroy(name: Name, yes: Yes = False, target: Target = None, json: Json = False, root: Root = None) -> None:
     """Delete everything of an environment, and its stack.
 
     Shows what goes, and asks for the environment's name.

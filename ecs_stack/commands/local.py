@@ -20,11 +20,7 @@ def start(json: Json = False, root: Root = None) -> None:
     from ecs_stack.render.output import Output
 
     found = cloud.start(find_root(root))
-    docker = (
-        f"containers on {found.docker_host}"
-        if found.docker_host
-        else "no Docker: tasks are recorded, not run"
-    )
+    docker = f"containers on {found.docker_host}" if found.docker_host else "no Docker: tasks are recorded, not run"
     facts = {"endpoint": found.endpoint, "pid": found.pid, "docker_host": found.docker_host}
     Output(json=json).facts(facts, f"The local cloud runs at {found.endpoint} (pid {found.pid}), {docker}")
 
@@ -59,9 +55,7 @@ def reset(yes: Yes = False, json: Json = False, root: Root = None) -> None:
     folder = find_root(root)
     if not yes:
         output.require_terminal(instead="--yes")
-        output.confirm(
-            f"Remove the local cloud of {folder} and all its environments? [y/N]", answers=("y", "Y", "yes")
-        )
+        output.confirm(f"Remove the local cloud of {folder} and all its environments? [y/N]", answers=("y", "Y", "yes"))
     output.reset(reset_local(folder))
 
 

@@ -27,9 +27,7 @@ def logs(
     services: Annotated[
         list[str] | None, typer.Argument(metavar="[SERVICE]...", help="Which services; by default all.")
     ] = None,
-    follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on with new lines until Ctrl-C.")
-    ] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines until Ctrl-C.")] = False,
     since: Annotated[
         str | None, typer.Option(help="From when on: 10m, 2h, 1d, or a time such as 2026-05-01T10:00 (UTC).")
     ] = None,

@@ -25,9 +25,7 @@ class TargetName(StrEnum):
 Name = Annotated[str, typer.Argument(metavar="ENV", help="The environment: envs/ENV.yaml.")]
 Target = Annotated[
     TargetName | None,
-    typer.Option(
-        help="Run on this target, whatever the environment file says. A stack stays where it was made."
-    ),
+    typer.Option(help="Run on this target, whatever the environment file says. A stack stays where it was made."),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]

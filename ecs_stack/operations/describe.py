@@ -23,9 +23,7 @@ def services(ecs: Any, cluster: str, names: Sequence[str]) -> dict[str, Mapping[
 
 def stopped_tasks(ecs: Any, cluster: str, service: str) -> list[Mapping[str, Any]]:
     """The service's stopped tasks, the last first. ECS forgets them after an hour or so."""
-    pages = ecs.get_paginator("list_tasks").paginate(
-        cluster=cluster, serviceName=service, desiredStatus="STOPPED"
-    )
+    pages = ecs.get_paginator("list_tasks").paginate(cluster=cluster, serviceName=service, desiredStatus="STOPPED")
     arns = [arn for page in pages for arn in page["taskArns"]]
     tasks: list[Mapping[str, Any]] = []
     for chunk in _chunks(arns, TASKS_A_CALL):

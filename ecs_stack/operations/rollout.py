@@ -86,9 +86,7 @@ def wait(
     clock: Callable[[], float] = time.monotonic,
 ) -> tuple[Rollout, ...]:
     """How each service's deployment ended. ``before`` is what ``deployments`` said before the update."""
-    watches = [
-        _Watch(service, before.get(name), clock()) for name, service in sorted(outputs.services.items())
-    ]
+    watches = [_Watch(service, before.get(name), clock()) for name, service in sorted(outputs.services.items())]
     started = clock()
     while True:
         found = describe.services(ecs, outputs.cluster_name, _service_names(outputs))
@@ -133,10 +131,7 @@ class _Watch:
         self.running = deployment["taskDefinition"]
         self.counts = f"{deployment['runningCount']} of {deployment['desiredCount']} running"
         for each in service["deployments"]:
-            if (
-                each["taskDefinition"] == self.outputs.task_definition_arn
-                and each.get("rolloutState") == "FAILED"
-            ):
+            if each["taskDefinition"] == self.outputs.task_definition_arn and each.get("rolloutState") == "FAILED":
                 self.failure = each.get("rolloutStateReason") or "the deployment failed"
         self.state = self._judge(deployment, now)
         return self._news(service)

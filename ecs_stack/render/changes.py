@@ -74,9 +74,7 @@ def _branch(
 
 
 def _telling(change: ResourceChange, children: dict[str | None, list[ResourceChange]]) -> bool:
-    return change.kind is not ChangeKind.SAME or any(
-        _telling(child, children) for child in children[change.urn]
-    )
+    return change.kind is not ChangeKind.SAME or any(_telling(child, children) for child in children[change.urn])
 
 
 def _property(changed: PropertyChange, stem: str) -> Text:

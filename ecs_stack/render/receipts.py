@@ -18,9 +18,7 @@ _STATES = {
 
 def up(receipt: UpReceipt) -> list[Text]:
     """What changed, how each service's deployment ended, and where the services answer."""
-    lines = [
-        Text(f"{receipt.environment}: {summary(receipt.summary, done=True)} ({duration(receipt.duration)})")
-    ]
+    lines = [Text(f"{receipt.environment}: {summary(receipt.summary, done=True)} ({duration(receipt.duration)})")]
     width = max((len(r.service) for r in receipt.rollouts), default=0)
     for rollout in receipt.rollouts:
         lines.append(_rollout(rollout, width, receipt.urls.get(rollout.service)))

@@ -62,20 +62,14 @@ def log_line(line: LogLine, *, service: bool) -> Text:
     text.append(f"{line.service} " if service else "", style="cyan")
     text.append(f"{line.task[:8]} ", style="cyan dim")
     # What a container prints must not steer the terminal.
-    text.append(
-        "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in line.message), style="not dim"
-    )
+    text.append("".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in line.message), style="not dim")
     return text
 
 
 def local(status: LocalStatus) -> RenderableType:
     """Processes, ports, containers and versions of the local cloud."""
     lines: list[RenderableType] = [
-        Text(
-            f"The local cloud runs at {status.endpoint}"
-            if status.running
-            else "The local cloud isn't running"
-        )
+        Text(f"The local cloud runs at {status.endpoint}" if status.running else "The local cloud isn't running")
     ]
     if status.docker:
         lines.append(Text(status.docker))
@@ -110,9 +104,7 @@ def _story(service: ServiceStatus) -> list[RenderableType]:
     lines += [Text(f"  {clock(event.at)}  {event.message}") for event in service.events[:EVENTS]]
     for task in service.stopped_tasks[:STOPPED]:
         when = clock(task.stopped_at) if task.stopped_at else "lately"
-        lines.append(
-            Text(f"  {when}  task {task.id[:8]} ({task.revision}) stopped: {task.reason}", style="yellow")
-        )
+        lines.append(Text(f"  {when}  task {task.id[:8]} ({task.revision}) stopped: {task.reason}", style="yellow"))
     return [Text(f"\n{service.name}", style="bold"), *lines] if lines else []
 
 
@@ -125,9 +117,7 @@ def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in columns:
         right = column.startswith(">")
-        table.add_column(
-            column.removeprefix(">").upper(), justify="right" if right else "left", overflow="fold"
-        )
+        table.add_column(column.removeprefix(">").upper(), justify="right" if right else "left", overflow="fold")
     return table
 
 

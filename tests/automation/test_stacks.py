@@ -111,9 +111,7 @@ def test_plain_pulumi_works_on_the_same_state(stack: Stack, tmp_path: Path, foun
     assert salt in config.read_text()
     stack.up(program(2))
     assert json.loads(pulumi_says("stack", "output", "--json"))["value"] == 2
-    assert set(files(tmp_path)) - {"Pulumi.yaml"} == {
-        f for f in files(tmp_path) if f.startswith(".ecs-stack")
-    }
+    assert set(files(tmp_path)) - {"Pulumi.yaml"} == {f for f in files(tmp_path) if f.startswith(".ecs-stack")}
 
 
 def test_the_programs_own_error_comes_out_and_leaves_no_stack(stack: Stack, tmp_path: Path) -> None:
@@ -143,9 +141,7 @@ def test_a_lock_is_refused_unless_its_process_is_gone(stack: Stack, tmp_path: Pa
     (folder / "1.json").write_text(json.dumps({**lock, "timestamp": "2026-05-01T10:00:00Z"}))
     with pytest.raises(LockedError, match=r"ann@.* since 2026-05-01 10:00:00 UTC"):
         stack.up(program(2))
-    (folder / "1.json").write_text(
-        json.dumps({**lock, "pid": 2**22 + 1, "timestamp": "2026-05-01T10:00:00Z"})
-    )
+    (folder / "1.json").write_text(json.dumps({**lock, "pid": 2**22 + 1, "timestamp": "2026-05-01T10:00:00Z"}))
     assert stack.up(program(2)).summary.update == 1
 
 
@@ -160,9 +156,7 @@ def test_stacks_are_listed(stack: Stack, tmp_path: Path, found: engine.Engine) -
 
 def test_two_stacks_at_once(tmp_path: Path, found: engine.Engine) -> None:
     with ThreadPoolExecutor() as pool:
-        runs = [
-            pool.submit(make(tmp_path, found, name).up, program(n)) for n, name in enumerate(("one", "two"))
-        ]
+        runs = [pool.submit(make(tmp_path, found, name).up, program(n)) for n, name in enumerate(("one", "two"))]
     assert [run.result().outputs["value"] for run in runs] == [0, 1]
 
 
