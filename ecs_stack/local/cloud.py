@@ -21,8 +21,8 @@ from typing import Any
 import docker.errors
 
 from ecs_stack.errors import LocalCloudError
-from ecs_stack.local.docker import ROOT_LABEL, connect, find_docker_host
-from ecs_stack.local.ecs.runner.container_config import CONTAINER_LABEL, PAUSE
+from ecs_stack.local.docker import CONTAINER_LABEL, ROOT_LABEL, connect, find_docker_host
+from ecs_stack.local.ecs.runner.container_config import PAUSE
 from ecs_stack.local.persistence import read_json
 from ecs_stack.local.persistence_paths import Paths, lock
 from ecs_stack.results import LocalContainer, LocalListener, LocalProcess, LocalStatus, ResetReceipt
