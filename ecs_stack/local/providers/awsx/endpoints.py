@@ -19,6 +19,19 @@ from ecs_stack.local.providers.awsx.tags import merged
 
 #: Where an interface endpoint's addresses are put, best first: one subnet a zone.
 _PREFERRED_SUBNETS = (PRIVATE, ISOLATED, PUBLIC)
+#: Arguments of a spec that ``aws.ec2.VpcEndpoint`` gets as they are.
+_PASSED_ON = (
+    "auto_accept",
+    "dns_options",
+    "ip_address_type",
+    "policy",
+    "resource_configuration_arn",
+    "service_name",
+    "service_network_arn",
+    "service_region",
+    "subnet_configurations",
+    "vpc_endpoint_type",
+)
 _HTTPS = 443
 
 
@@ -95,23 +108,14 @@ def make(
         made.append(
             aws.ec2.VpcEndpoint(
                 spec.service_name,
-                auto_accept=spec.auto_accept,
-                dns_options=spec.dns_options,
-                ip_address_type=spec.ip_address_type,
-                policy=spec.policy,
                 private_dns_enabled=private_dns,
                 region=region,
-                resource_configuration_arn=spec.resource_configuration_arn,
                 route_table_ids=route_table_ids,
                 security_group_ids=security_group_ids,
-                service_name=spec.service_name,
-                service_network_arn=spec.service_network_arn,
-                service_region=spec.service_region,
-                subnet_configurations=spec.subnet_configurations,
                 subnet_ids=subnet_ids,
                 tags=endpoint_tags,
-                vpc_endpoint_type=spec.vpc_endpoint_type,
                 vpc_id=vpc.id,
+                **{name: getattr(spec, name) for name in _PASSED_ON},
                 opts=pulumi.ResourceOptions(parent=vpc, depends_on=[vpc]),
             )
         )

@@ -23,6 +23,19 @@ TYPE = "awsx:ec2:Vpc"
 #: How many zones awsx uses if no number is given.
 _DEFAULT_ZONES = 3
 _ANYWHERE = "0.0.0.0/0"
+#: Arguments that ``aws.ec2.Vpc`` gets as they are.
+_PASSED_ON = (
+    "assign_generated_ipv6_cidr_block",
+    "enable_network_address_usage_metrics",
+    "instance_tenancy",
+    "ipv4_ipam_pool_id",
+    "ipv4_netmask_length",
+    "ipv6_cidr_block",
+    "ipv6_cidr_block_network_border_group",
+    "ipv6_ipam_pool_id",
+    "ipv6_netmask_length",
+    "region",
+)
 _SubnetOfType = tuple[str, aws.ec2.Subnet]
 
 
@@ -122,24 +135,14 @@ class Vpc(pulumi.ComponentResource):
     def _make_vpc(
         self, cidr: str | None, hostnames: pulumi.Input[bool] | None, support: pulumi.Input[bool] | None
     ) -> aws.ec2.Vpc:
-        args = self._args
         return aws.ec2.Vpc(
             self._name,
-            assign_generated_ipv6_cidr_block=args.assign_generated_ipv6_cidr_block,
             cidr_block=cidr,
             enable_dns_hostnames=hostnames,
             enable_dns_support=support,
-            enable_network_address_usage_metrics=args.enable_network_address_usage_metrics,
-            instance_tenancy=args.instance_tenancy,
-            ipv4_ipam_pool_id=args.ipv4_ipam_pool_id,
-            ipv4_netmask_length=args.ipv4_netmask_length,
-            ipv6_cidr_block=args.ipv6_cidr_block,
-            ipv6_cidr_block_network_border_group=args.ipv6_cidr_block_network_border_group,
-            ipv6_ipam_pool_id=args.ipv6_ipam_pool_id,
-            ipv6_netmask_length=args.ipv6_netmask_length,
-            region=args.region,
             tags=self._tags,
             opts=pulumi.ResourceOptions(parent=self),
+            **{name: getattr(self._args, name) for name in _PASSED_ON},
         )
 
     def _plan_later(
