@@ -1,8 +1,8 @@
-"""Stand-ins for the provider plugins ``aws`` and ``awsx``, for machines that have no plugins: gRPC servers that implement
+"""Stand-ins for the provider plugins ``aws`` and ``awsx``, for machines without plugins: gRPC servers that implement
 the engine's ResourceProvider protocol against the local cloud's endpoint.
 
 They run inside the process that drives the engine, which attaches to them through PULUMI_DEBUG_PROVIDERS
-(``serve``), or as executables that plain ``pulumi`` starts (``python -m ecs_stack.local.providers aws``).
+(``serve``), or as executables that plain ``pulumi`` finds on PATH (``executables``).
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ def serve(endpoint: str) -> Iterator[dict[str, int]]:
     ``endpoint`` is the URL that every AWS request goes to. Several calls may be active at once; each has servers of
     its own.
     """
-    # Loading gRPC and boto3 takes a quarter of a second: only who serves pays for it.
-    from . import awsx
-    from .aws import AwsServicer
-    from .server import listening
+    # Loading gRPC, boto3 and pulumi takes half a second: only who serves pays for it.
+    from ecs_stack.local.providers.aws import AwsServicer
+    from ecs_stack.local.providers.awsx import create_servicer
+    from ecs_stack.local.providers.server import listening
 
-    with listening(AwsServicer(endpoint)) as aws_port, listening(awsx.create_servicer()) as awsx_port:
-        yield {"aws": aws_port, "awsx": awsx_port}
+    with listening(AwsServicer(endpoint)) as aws, listening(create_servicer()) as awsx:
+        yield {"aws": aws, "awsx": awsx}

@@ -76,7 +76,7 @@ def difference(
         after = kind.filled(name, new.get(name, _MISSING))
         if name not in old and isinstance(before, Mapping) and isinstance(after, Mapping):
             before = {key: value for key, value in before.items() if key in after}
-        if after is not _MISSING or name != "region":
+        if (after is not _MISSING or name != "region") and not _unset(kind, name, before, after):
             comparison.compare(name, name, kind.filled(name, before), after)
     result = comparison.result
     for path in [p for p in result.changes if any(p == i or p.startswith((f"{i}.", f"{i}[")) for i in ignored)]:
@@ -113,6 +113,14 @@ class _Comparison:
         self.result.changes[path] = change
         if self.kind.replacement(plain, None if after is _MISSING else after, self.inputs, self.state):
             self.result.replaces.add(path)
+
+
+def _unset(kind: ResourceType, name: str, before: Any, after: Any) -> bool:
+    """Whether a value that is on one side only is the one that leaving it out means."""
+    present = after if before is _MISSING else before
+    if before is not _MISSING and after is not _MISSING:
+        return False
+    return any(name in facts and facts[name] == present for facts in (kind.defaults, kind.unset))
 
 
 def _empty(value: Any) -> bool:

@@ -187,7 +187,8 @@ def inputs_of(kind: ResourceType, properties: State, old: State, state: State, *
             moved = name in state and not _equal(kind, name, state[name], live, properties)
             value = live if moved and not _equal(kind, name, old[name], live, properties) else old[name]
         elif importing:
-            value = live if live not in (None, "", [], {}, False) or kind.defaults.get(name) == live else None
+            worth = live not in (None, "", [], {}, False) and kind.unset.get(name) != live
+            value = live if worth or kind.defaults.get(name) == live else None
         else:
             moved = not _equal(kind, name, state.get(name), live, properties)
             value = live if moved and name not in kind.computed and name != "region" else None

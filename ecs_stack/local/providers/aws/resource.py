@@ -30,6 +30,8 @@ class ResourceType:
     autoname: ClassVar[Autoname | None] = None
     #: Schema defaults. A path with dots (``healthCheck.interval``) is the default inside a block that is given.
     defaults: ClassVar[Mapping[str, Any]] = {}
+    #: What AWS answers for an input that was never given: naming it or leaving it out is no change.
+    unset: ClassVar[Mapping[str, Any]] = {}
     #: ForceNew: a change makes a new resource. Names of properties, or paths without indexes.
     replaces: ClassVar[frozenset[str]] = frozenset()
     #: Optional and Computed: AWS fills them in, and leaving one out later keeps what is there. Paths, as above.
@@ -88,7 +90,7 @@ class ResourceType:
     def replacement(self, path: str, new: Any, inputs: State, state: State) -> bool:  # noqa: ARG002
         """Whether a change at ``path`` (without indexes) makes a new resource; ``new`` is None if it is left out."""
         parts = path.split(".")
-        return any(".".join(parts[: i + 1]) in self.replaces for i in range(len(parts)))
+        return path == "region" or any(".".join(parts[: i + 1]) in self.replaces for i in range(len(parts)))
 
     def filled(self, path: str, value: Any) -> Any:
         """The value with the defaults of its nested properties filled in."""

@@ -15,6 +15,8 @@ Inputs = dict[str, Any]
 POLICY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}'
 WIDER = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:*"],"Resource":"*"}]}'
 
+ENDPOINT_POLICY = '{"Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"*"}]}'
+
 
 def by_id(resource: Resource) -> str:
     return resource.id
@@ -36,6 +38,8 @@ class Case:
     unknown: str
     import_id: Callable[[Resource], str] = by_id
     delete_before_replace: bool = False
+    #: Deleting it leaves something that still reads (the capacity providers of a cluster: none).
+    remains: bool = False
     outputs: tuple[str, ...] = field(default=("arn",))
 
     def __str__(self) -> str:
@@ -71,9 +75,7 @@ CASES = (
         inputs=lambda w: {"vpcId": w.vpc.id, "cidrBlock": "10.9.1.0/24", "availabilityZone": "eu-west-1a"},
         change=lambda w: {"mapPublicIpOnLaunch": True, "tags": {"Name": "s"}},
         replace=lambda w: {"cidrBlock": "10.9.2.0/24"},
-        drift=lambda w, r: w.client("ec2").modify_subnet_attribute(
-            SubnetId=r.id, MapPublicIpOnLaunch={"Value": False}
-        ),
+        drift=lambda w, r: w.client("ec2").modify_subnet_attribute(SubnetId=r.id, MapPublicIpOnLaunch={"Value": False}),
         drifted="mapPublicIpOnLaunch",
         unknown="vpcId",
         delete_before_replace=True,
@@ -106,7 +108,7 @@ CASES = (
             "serviceName": "com.amazonaws.eu-west-1.s3",
             "routeTableIds": [w.route_table.id],
         },
-        change=lambda w: {"routeTableIds": [w.other_route_table.id, w.route_table.id]},
+        change=lambda w: {"policy": ENDPOINT_POLICY, "tags": {"a": "b"}},
         replace=lambda w: {"serviceName": "com.amazonaws.eu-west-1.dynamodb"},
         drift=_tag,
         drifted="tags",
@@ -245,6 +247,7 @@ CASES = (
         ),
         drifted="capacityProviders",
         unknown="clusterName",
+        remains=True,
         outputs=(),
     ),
     Case(
@@ -345,9 +348,7 @@ CASES = (
             ],
         },
         replace=lambda w: {"listenerArn": "arn:aws:elasticloadbalancing:eu-west-1:0:listener/app/b/1/2"},
-        drift=lambda w, r: w.client("elbv2").set_rule_priorities(
-            RulePriorities=[{"RuleArn": r.id, "Priority": 33}]
-        ),
+        drift=lambda w, r: w.client("elbv2").set_rule_priorities(RulePriorities=[{"RuleArn": r.id, "Priority": 33}]),
         drifted="priority",
         unknown="listenerArn",
     ),

@@ -160,9 +160,7 @@ class Engine:
 
     def adopt(self, token: str, name: str, import_id: str) -> Resource | None:
         """What an import reads."""
-        answer = self.stub.Read(
-            provider_pb2.ReadRequest(id=import_id, urn=urn(token, name), type=token, name=name)
-        )
+        answer = self.stub.Read(provider_pb2.ReadRequest(id=import_id, urn=urn(token, name), type=token, name=name))
         if not answer.id:
             return None
         return Resource(token, name, answer.id, decode(answer.inputs).values, decode(answer.properties).values)

@@ -20,6 +20,8 @@ _NAMES: Mapping[str, str] = {
     "resourceId": "ResourceId",
     "scalableDimension": "ScalableDimension",
 }
+#: The emulator behind the local cloud has no tags for scalable targets; there the state's tags stand.
+_NO_TAGS = ("UnknownOperationException",)
 #: Seconds that a service or a role, just made, may take to be known.
 _PROPAGATION = 20
 
@@ -86,7 +88,7 @@ class Target(ResourceType):
             "minCapacity": found["MinCapacity"],
             "roleArn": found.get("RoleARN"),
             "suspendedState": self.from_aws("suspendedState", found.get("SuspendedState")),
-            "tagsAll": client.list_tags_for_resource(ResourceARN=arn)["Tags"] if arn else {},
+            "tagsAll": self._tags(call, str(arn), state),
         }
 
     def update(self, call: Call, resource_id: str, state: State, inputs: State, changed: frozenset[str]) -> None:
@@ -97,9 +99,18 @@ class Target(ResourceType):
     def retag(self, call: Call, resource_id: str, state: State, add: Mapping[str, str], drop: list[str]) -> None:
         client = call.client("application-autoscaling")
         if drop:
-            client.untag_resource(ResourceARN=state["arn"], TagKeys=drop)
+            errors.ignoring(_NO_TAGS, client.untag_resource, ResourceARN=state["arn"], TagKeys=drop)
         if add:
-            client.tag_resource(ResourceARN=state["arn"], Tags=dict(add))
+            errors.ignoring(_NO_TAGS, client.tag_resource, ResourceARN=state["arn"], Tags=dict(add))
+
+    def _tags(self, call: Call, arn: str, state: State) -> Mapping[str, str]:
+        answer = errors.ignoring(
+            _NO_TAGS, call.client("application-autoscaling").list_tags_for_resource, ResourceARN=arn
+        )
+        if answer is None:
+            return call.tags or state.get("tagsAll") or {}
+        tags: Mapping[str, str] = answer["Tags"]
+        return tags
 
     def delete(self, call: Call, resource_id: str, state: State) -> None:
         errors.if_found(call.client("application-autoscaling").deregister_scalable_target, **given(state, _NAMES))
@@ -223,6 +234,8 @@ class Policy(ResourceType):
         self._put(call, inputs)
 
     def delete(self, call: Call, resource_id: str, state: State) -> None:
+        if self.read(call, resource_id, state) is None:
+            return
         errors.if_found(
             call.client("application-autoscaling").delete_scaling_policy,
             PolicyName=state["name"],

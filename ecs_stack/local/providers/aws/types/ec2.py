@@ -51,16 +51,16 @@ class Ec2Type(ResourceType):
         return {"TagSpecifications": [{"ResourceType": self.noun, "Tags": pairs(call.tags)}]}
 
     def retag(self, call: Call, resource_id: str, state: State, add: Mapping[str, str], drop: list[str]) -> None:
-        client = call.client("ec2")
-        target = self.tag_target(resource_id, state)
-        if drop:
-            client.delete_tags(Resources=[target], Tags=[{"Key": key} for key in drop])
-        if add:
-            client.create_tags(Resources=[target], Tags=pairs(add))
+        retag(call, resource_id, add, drop)
 
-    def tag_target(self, resource_id: str, state: State) -> str:
-        """The id that EC2's tag calls want."""
-        return resource_id
+
+def retag(call: Call, resource_id: str, add: Mapping[str, str], drop: list[str]) -> None:
+    """Set and remove tags of anything in EC2."""
+    client = call.client("ec2")
+    if drop:
+        client.delete_tags(Resources=[resource_id], Tags=[{"Key": key} for key in drop])
+    if add:
+        client.create_tags(Resources=[resource_id], Tags=pairs(add))
 
 
 def given(inputs: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

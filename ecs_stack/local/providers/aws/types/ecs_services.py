@@ -128,6 +128,7 @@ class Service(EcsType):
         "schedulingStrategy": "REPLICA",
         "waitForSteadyState": False,
     }
+    unset = {"propagateTags": "NONE", "availabilityZoneRebalancing": "DISABLED"}
     replaces = frozenset({"cluster", "deploymentController", "iamRole", "launchType", "name", "schedulingStrategy"})
     computed = frozenset(
         {
@@ -137,6 +138,7 @@ class Service(EcsType):
             "deploymentConfiguration",
             "deploymentConfiguration.bakeTimeInMinutes",
             "deploymentConfiguration.strategy",
+            "deploymentController",
             "iamRole",
             "launchType",
             "platformVersion",

@@ -255,9 +255,12 @@ class VpcEndpoint(Ec2Type):
             call.client("ec2").modify_vpc_endpoint(VpcEndpointId=resource_id, **modify)
 
     def delete(self, call: Call, resource_id: str, state: State) -> None:
+        found = self.find(call, resource_id)
+        if found is None or not self.alive(found):
+            return
         # DeleteVpcEndpoints answers 200 and lists what it couldn't delete.
-        answer = errors.if_found(call.client("ec2").delete_vpc_endpoints, VpcEndpointIds=[resource_id])
-        for item in (answer or {}).get("Unsuccessful") or []:
+        answer = call.client("ec2").delete_vpc_endpoints(VpcEndpointIds=[resource_id])
+        for item in answer.get("Unsuccessful") or []:
             problem = item.get("Error") or {}
             if not str(problem.get("Code", "")).endswith("NotFound"):
                 raise errors.ProviderError(f"VPC endpoint {resource_id}: {problem.get('Message')}")

@@ -12,7 +12,7 @@ from ..naming import Autoname
 from ..resource import ResourceType, State
 from ..tags import from_pairs, pairs
 from . import permissions
-from .ec2 import Ec2Type, given
+from .ec2 import Ec2Type, given, retag
 from .permissions import DIRECTIONS, protocol
 
 
@@ -312,7 +312,7 @@ class SecurityGroupVpcRule(ResourceType):
         )
 
     def retag(self, call: Call, resource_id: str, state: State, add: Mapping[str, str], drop: list[str]) -> None:
-        Ec2Type.retag(self, call, resource_id, state, add, drop)  # type: ignore[arg-type]
+        retag(call, resource_id, add, drop)
 
     def delete(self, call: Call, resource_id: str, state: State) -> None:
         direction = "egress" if self.egress else "ingress"
