@@ -67,7 +67,8 @@ class LocalTarget(Target):
     name = "local"
 
     def check(self, *, account: str | None, images: Collection[str]) -> None:  # noqa: ARG002 (there is one account)
-        from ecs_stack.local.docker import find_docker_host, image_exists
+        with _needs_extra():
+            from ecs_stack.local.docker import find_docker_host, image_exists
 
         if find_docker_host() is None:
             asked = os.environ.get("DOCKER_HOST")
@@ -85,7 +86,8 @@ class LocalTarget(Target):
 
     @contextmanager
     def open(self) -> Iterator[Session]:
-        from ecs_stack.local import cloud, providers
+        with _needs_extra():
+            from ecs_stack.local import cloud, providers
 
         found = cloud.start(self.root)
         with providers.serve(found.endpoint) as ports:
@@ -115,7 +117,8 @@ class LocalTarget(Target):
         }
 
     def _cloud(self) -> Any:
-        from ecs_stack.local import cloud
+        with _needs_extra():
+            from ecs_stack.local import cloud
 
         found = cloud.running(self.root)
         if found is None:
@@ -210,6 +213,20 @@ def of_stack(outputs: StackOutputs, root: Path) -> Target:
     """The target that a stack lives on: the local cloud's account is no account of AWS's."""
     account = outputs.cluster_arn.split(":")[4]
     return make(LocalTarget.name if account == LOCAL_ACCOUNT else AwsTarget.name, root, outputs.region)
+
+
+@contextmanager
+def _needs_extra() -> Iterator[None]:
+    """An import of the local target, whose libraries are an extra of the package."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("ecs_stack"):
+            raise
+        raise RefusedError(
+            f"the local target isn't installed: the module {error.name} is missing",
+            hint="Install it: `pip install 'ecs-stack[local]'`.",
+        ) from error
 
 
 def _url(service: ServiceOutputs, host: str, port: int) -> str:
