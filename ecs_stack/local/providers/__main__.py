@@ -6,6 +6,8 @@ The protocol of plugins: the port is the first line of standard output; then the
 from __future__ import annotations
 
 import os
+import signal
+import stat
 import sys
 import threading
 from urllib.parse import urlsplit
@@ -37,11 +39,32 @@ def main(arguments: list[str]) -> int:
     else:
         sys.stderr.write(f"there is no stand-in provider {name!r}: aws or awsx\n")
         return 2
+    ended = _end_of_the_engine()
     with listening(servicer) as port:
         sys.stdout.write(f"{port}\n")
         sys.stdout.flush()
-        threading.Event().wait()
+        ended.wait()
     return 0
+
+
+def _end_of_the_engine() -> threading.Event:
+    """Set when what started the plugin ends.
+
+    An engine interrupts its plugins (SIGINT). One that is killed can't, but then its end of their standard input is
+    closed; input that isn't a pipe says nothing of the kind.
+    """
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: ended.set())
+    if stat.S_ISFIFO(os.fstat(0).st_mode):
+        threading.Thread(target=_read_to_the_end, args=[ended], daemon=True).start()
+    return ended
+
+
+def _read_to_the_end(ended: threading.Event) -> None:
+    while os.read(0, 1024):
+        pass
+    ended.set()
 
 
 if __name__ == "__main__":

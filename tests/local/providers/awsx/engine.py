@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,13 @@ def providers(aws: EchoAws | None = None) -> Iterator[Providers]:
         yield Providers(awsx=awsx, aws=aws, attach=f"aws:{aws_port},awsx:{awsx_port}")
 
 
-def stack(folder: Path, program: Callable[[], None], attach: str, name: str = STACK) -> auto.Stack:
+def stack(
+    folder: Path,
+    program: Callable[[], None],
+    attach: str,
+    name: str = STACK,
+    env: Mapping[str, str] | None = None,
+) -> auto.Stack:
     """A new stack with its state in ``folder``."""
     found = engine.find()
     assert found is not None
@@ -80,6 +86,7 @@ def stack(folder: Path, program: Callable[[], None], attach: str, name: str = ST
                 "PULUMI_DEBUG_PROVIDERS": attach,
                 "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
                 "PULUMI_SKIP_UPDATE_CHECK": "true",
+                **(env or {}),
             },
         ),
     )
