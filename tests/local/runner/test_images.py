@@ -22,18 +22,20 @@ LOGIN = "arn:aws:secretsmanager:eu-west-1:000000000000:secret:registry-AbCdEf"
 
 @pytest.fixture
 def registry(engine: docker.DockerClient, probe: Path) -> Iterator[Registry]:
+    """Ask for it before ``bench``: its image can be removed when no container uses it any more."""
     made = Registry(probe, engine.version()["Arch"])
     yield made
     made.close()
     with contextlib.suppress(docker.errors.ImageNotFound):
-        engine.images.remove(made.reference, force=True)
+        # By id: its digest is a reference too.
+        engine.images.remove(engine.images.get(made.reference).id, force=True)
 
 
 def private(registry: Registry) -> dict[str, Any]:
     return {"image": registry.reference, "repositoryCredentials": {"credentialsParameter": LOGIN}}
 
 
-def test_pull_from_a_private_registry(bench: Bench, registry: Registry) -> None:
+def test_pull_from_a_private_registry(registry: Registry, bench: Bench) -> None:
     bench.clients.secretsmanager.secrets = {(LOGIN, "AWSCURRENT"): '{"username": "user", "password": "password"}'}
     run = bench.up(serving(**private(registry)))
     state = bench.runner.state(run.arn)
@@ -43,7 +45,7 @@ def test_pull_from_a_private_registry(bench: Bench, registry: Registry) -> None:
     assert bench.call(run, "/healthy") == ""
 
 
-def test_wrong_credentials(bench: Bench, registry: Registry) -> None:
+def test_wrong_credentials(registry: Registry, bench: Bench) -> None:
     bench.clients.secretsmanager.secrets = {(LOGIN, "AWSCURRENT"): '{"username": "user", "password": "hunter2"}'}
     state = bench.wait(bench.launch(container(**private(registry))), "STOPPED")
     reason = state.stopped_reason or ""
@@ -51,7 +53,7 @@ def test_wrong_credentials(bench: Bench, registry: Registry) -> None:
     assert "hunter2" not in reason
 
 
-def test_credentials_that_are_not_a_login(bench: Bench, registry: Registry) -> None:
+def test_credentials_that_are_not_a_login(registry: Registry, bench: Bench) -> None:
     bench.clients.secretsmanager.secrets = {(LOGIN, "AWSCURRENT"): "hunter2"}
     state = bench.wait(bench.launch(container(**private(registry))), "STOPPED")
     reason = state.stopped_reason or ""
