@@ -289,7 +289,7 @@ def test_what_failed_midway_is_kept_and_repaired(
 
     ec2 = client("ec2")
     with stack(tmp_path, local_cloud, "half", program) as environment:
-        with pytest.raises(auto.CommandError, match="AttachInternetGateway: InvalidVpcID.NotFound"):
+        with pytest.raises(auto.CommandError, match=r"AttachInternetGateway: InvalidVpcID\.NotFound"):
             environment.up()
         resources = environment.export_stack().deployment["resources"]
         (kept,) = [r["id"] for r in resources if r["type"] == "aws:ec2/internetGateway:InternetGateway"]

@@ -16,6 +16,7 @@ from . import (
     network,
     routing,
     security_groups,
+    target_groups,
 )
 
 TYPES: tuple[type[ResourceType], ...] = (
@@ -27,6 +28,7 @@ TYPES: tuple[type[ResourceType], ...] = (
     *ecs_tasks.TYPES,
     *ecs_services.TYPES,
     *load_balancers.TYPES,
+    *target_groups.TYPES,
     *listeners.TYPES,
     *iam.TYPES,
     *logs.TYPES,

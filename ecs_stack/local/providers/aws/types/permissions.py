@@ -1,4 +1,4 @@
-"""Security group permissions: pulumi-aws's rules to EC2's IpPermission and back, and comparison one source at a time."""
+"""Security group permissions: pulumi-aws's rules to EC2's IpPermission and back, compared one source at a time."""
 
 from __future__ import annotations
 

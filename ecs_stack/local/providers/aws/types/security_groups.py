@@ -102,7 +102,7 @@ class SecurityGroup(Ec2Type):
 
 
 class SecurityGroupRule(ResourceType):
-    """docs: website/docs/r/security_group_rule.html.markdown; the id: internal/service/ec2/vpc_security_group_rule.go"""
+    """docs: website/docs/r/security_group_rule.html.markdown; ids: internal/service/ec2/vpc_security_group_rule.go"""
 
     token = "aws:ec2/securityGroupRule:SecurityGroupRule"
     inputs = frozenset(
