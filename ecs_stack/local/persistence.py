@@ -69,6 +69,11 @@ class Journal:
         """Bytes."""
         return self._path.stat().st_size
 
+    @property
+    def last_sequence(self) -> int:
+        """The highest number given out."""
+        return self._last
+
     def next_sequence(self) -> int:
         """A number that no entry has had."""
         self._last += 1
