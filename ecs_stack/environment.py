@@ -260,7 +260,7 @@ class Environment:
             )
         except KeyboardInterrupt as error:
             raise InterruptedRunError(
-                f"up {self.name} was interrupted while the services were deployed: every change is made, "
+                f"the up of {self.name} was interrupted while the services were deployed: every change is made, "
                 "and ECS goes on deploying",
                 hint=f"`ecs-stack status {self.name}` says how far it is.",
             ) from error

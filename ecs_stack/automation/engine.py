@@ -128,7 +128,8 @@ def _one_at_a_time(root: Path) -> Iterator[None]:
         lock = (root.parent / f"{root.name}.lock").open("w")
     except OSError as error:
         raise EngineError(
-            f"the engine can't be kept in {root}: {error.strerror}", hint="Set XDG_CACHE_HOME to a writable folder."
+            f"the engine can't be kept in {root}: {error.strerror}",
+            hint="Set XDG_CACHE_HOME to a writable folder.",
         ) from error
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -21,6 +21,8 @@ from ecs_stack.results import ChangeKind, ChangeSummary, Progress, PropertyChang
 
 _STACK_TYPE = "pulumi:pulumi:Stack"
 _PROVIDERS = "pulumi:providers:"
+#: Seconds that the last events may take to arrive; the SDK's server accepts them as long.
+LAST_EVENT = 5.0
 _KINDS = {
     OpType.CREATE: ChangeKind.CREATE,
     OpType.IMPORT: ChangeKind.CREATE,
@@ -84,8 +86,9 @@ class Recorder:
     #: The stack's outputs after the run; secrets are blinded. None if the program didn't get that far.
     outputs: Mapping[str, Any] | None = None
     outputs_changed: bool = False
-    finished: bool = False
+    _ended: threading.Event = field(default_factory=threading.Event)
     _resources: dict[str, _Resource] = field(default_factory=dict)
+    _planning: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _started: float = field(default_factory=time.monotonic)
 
@@ -114,6 +117,10 @@ class Recorder:
                 if planned or (r.finished and not r.failed) or r.kind is ChangeKind.SAME
             )
 
+    def drain(self) -> None:
+        """Waits for the last event of a run that succeeded: the engine's process may end before it is here."""
+        self._ended.wait(LAST_EVENT)
+
     @property
     def touched(self) -> bool:
         """Whether the run has begun to change anything outside the state: components and providers live in
@@ -130,19 +137,20 @@ class Recorder:
         return time.monotonic() - self._started
 
     def _take(self, event: EngineEvent) -> str | None:
-        # A preview only counts: nothing is being created.
         if began := event.resource_pre_event:
             message = self._began(began.metadata)
             return None if began.planning else message
         if finished := event.res_outputs_event:
+            self._planning = bool(finished.planning)
             message = self._finished(finished.metadata)
-            return message and ("" if finished.planning else message)
+            # A preview only counts: nothing was created.
+            return "" if message and self._planning else message
         if event.res_op_failed_event:
             return self._failed(event.res_op_failed_event.metadata)
         if event.diagnostic_event:
             self._diagnosed(event.diagnostic_event)
         if event.cancel_event:
-            self.finished = True
+            self._ended.set()
         return None
 
     def _began(self, step: StepEventMetadata) -> str | None:
@@ -194,7 +202,8 @@ class Recorder:
 
     def _progress(self, message: str) -> Progress:
         resources = self._resources.values()
-        waiting = tuple(label(r.urn) for r in resources if r.custom and r.kind in _DOING and not r.finished)
+        busy = (r for r in resources if r.custom and r.kind in _DOING and not r.finished)
+        waiting = () if self._planning else tuple(label(r.urn) for r in busy)
         return Progress(
             message=message,
             done=sum(r.finished for r in resources),

@@ -77,7 +77,7 @@ def locks(error: auto.CommandError) -> list[Lock]:
 def interruption(environment: str, doing: str, recorder: Recorder) -> InterruptedRunError:
     """What a run that the user stopped has done."""
     return InterruptedRunError(
-        f"{doing} {environment} was interrupted: {_done(recorder)}",
+        f"the {doing} of {environment} was interrupted: {_done(recorder)}",
         problems=tuple(_line(p) for p in _causes(recorder.problems)),
         hint=f"The state knows what was done. Run `ecs-stack {doing} {environment}` again to go on.",
     )
@@ -104,8 +104,8 @@ def translate(error: auto.CommandError, *, environment: str, doing: str, recorde
     lines = tuple(_line(p) for p in causes) or (_last_error(text),)
     hint = _hint(doing, environment, recorder)
     if len(lines) == 1:
-        return UpdateFailedError(f"{doing} {environment} failed: {lines[0]}", hint=hint)
-    message = f"{doing} {environment} failed, {len(lines)} errors"
+        return UpdateFailedError(f"the {doing} of {environment} failed: {lines[0]}", hint=hint)
+    message = f"the {doing} of {environment} failed, {len(lines)} errors"
     return UpdateFailedError(message, problems=lines, hint=hint)
 
 

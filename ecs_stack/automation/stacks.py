@@ -238,6 +238,7 @@ def _unless_stale(run: Callable[[], object]) -> None:
 
 
 def _planned(environment: str, recorder: Recorder) -> Preview:
+    recorder.drain()
     changes = recorder.changes(planned=True)
     return Preview(
         environment=environment,
@@ -249,6 +250,7 @@ def _planned(environment: str, recorder: Recorder) -> Preview:
 
 
 def _update(recorder: Recorder) -> Update:
+    recorder.drain()
     changes = recorder.changes()
     return Update(
         changes=changes,

@@ -73,8 +73,7 @@ class _LiveLine(Steps):
 
     def __call__(self, step: Progress) -> None:
         # A step without a message of its own keeps the last one.
-        told = bool(step.message or step.waiting_for)
-        self._step = step if told else replace(step, message=self._step.message)
+        self._step = step if step.message else replace(step, message=self._step.message)
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -82,7 +81,7 @@ class _LiveLine(Steps):
         try:
             yield
         finally:
-            self._started = time.monotonic()
+            self._step, self._started = Progress(message="starting"), time.monotonic()
             self.display.start()
 
     def __rich__(self) -> Spinner:

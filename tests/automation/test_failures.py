@@ -61,21 +61,21 @@ def test_the_providers_words_without_a_traceback_and_without_echoes() -> None:
     )
     assert isinstance(error, UpdateFailedError)
     assert error.message == (
-        "up dev failed: Service dev-api: 1 error occurred: * creating ECS Service: no such cluster"
+        "the up of dev failed: Service dev-api: 1 error occurred: * creating ECS Service: no such cluster"
     )
     crash = Problem(None, 'boom\nTraceback (most recent call last)\n  File "x.py", line 3')
-    assert translated(failure(), crash).message == "up dev failed: boom"
+    assert translated(failure(), crash).message == "the up of dev failed: boom"
 
 
 def test_several_failures_are_listed() -> None:
     error = translated(failure(), Problem("Vpc dev", "full"), Problem("Role dev", "denied"))
-    assert error.message == "up dev failed, 2 errors"
+    assert error.message == "the up of dev failed, 2 errors"
     assert error.problems == ("Vpc dev: full", "Role dev: denied")
 
 
 def test_a_failure_without_diagnostics_has_the_engines_last_error() -> None:
     error = translated(failure("warning: x\nerror: could not read the bucket: denied"))
-    assert error.message == "up dev failed: could not read the bucket: denied"
+    assert error.message == "the up of dev failed: could not read the bucket: denied"
 
 
 def test_a_wrong_passphrase() -> None:

@@ -200,7 +200,7 @@ def test_ctrl_c_ends_the_run_and_says_what_was_done(tmp_path: Path, stack: Stack
         assert process.stdout.readline() == "waiting\n"
         time.sleep(0.5)
         os.killpg(process.pid, signal.SIGINT)
-        assert "up dev was interrupted" in process.stdout.read()
+        assert "the up of dev was interrupted" in process.stdout.read()
         assert process.wait() == 130
     finally:
         timer.cancel()
