@@ -242,7 +242,7 @@ class Environment:
     def _refuse_other(self, actual: Target, wanted: str) -> None:
         if actual.name != wanted:
             raise RefusedError(
-                f"{self.name} was made on the target {actual.name}, not on {wanted}",
+                f"the stack of {self.name} was made on the target {actual.name}, not on {wanted}",
                 hint=f"Destroy it there first: `ecs-stack destroy {self.name} --target {actual.name}`.",
             )
 
@@ -339,7 +339,7 @@ def _outputs(exported: Any) -> StackOutputs | None:
 def _service(outputs: StackOutputs, name: str) -> ServiceOutputs:
     if name not in outputs.services:
         known = ", ".join(sorted(outputs.services)) or "none"
-        raise NotFoundError(f"{outputs.environment} has no service {name}", hint=f"There are: {known}.")
+        raise NotFoundError(f"there is no service {name} in {outputs.environment}", hint=f"There are: {known}.")
     return outputs.services[name]
 
 

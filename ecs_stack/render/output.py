@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,8 +27,8 @@ from ecs_stack.results import (
     UpReceipt,
 )
 
-#: Columns where there is no terminal to fit into.
-WIDE = 200
+#: Columns where there is no terminal to fit into: nothing is wrapped for who reads a pipe.
+WIDE = 10_000
 
 
 class Output:
@@ -139,5 +138,5 @@ def _plan(preview: Preview) -> list[RenderableType]:
 
 
 def _console(stream: Any) -> Console:
-    width = None if stream.isatty() or "COLUMNS" in os.environ else WIDE
+    width = None if stream.isatty() else WIDE
     return Console(file=stream, highlight=False, markup=False, emoji=False, width=width)

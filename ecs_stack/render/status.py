@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -19,7 +19,7 @@ STOPPED = 3
 
 def environment(status: EnvironmentStatus) -> RenderableType:
     """A table of the services, and below it what each one was through."""
-    table = _table("service", ">desired", ">running", ">healthy", "revision", "image", "url")
+    table = Columns("service", ">desired", ">running", ">healthy", "revision", "image", "url")
     for service in status.services:
         table.add_row(
             service.name,
@@ -40,7 +40,7 @@ def environments(found: Sequence[EnvironmentSummary]) -> RenderableType:
     """One line for each environment."""
     if not found:
         return Text("No environments: there is no envs/*.yaml and no stack.")
-    table = _table("environment", "target", ">resources", "updated (UTC)")
+    table = Columns("environment", "target", ">resources", "updated (UTC)")
     for each in found:
         resources = "not applied" if each.resources is None else str(each.resources)
         updated = clock(each.updated_at) if each.updated_at else "-"
@@ -50,7 +50,7 @@ def environments(found: Sequence[EnvironmentSummary]) -> RenderableType:
 
 def outputs(found: StackOutputs) -> RenderableType:
     """Every output by its path."""
-    table = _table("output", "value")
+    table = Columns("output", "value")
     for path, value in _leaves("", found.to_dict()):
         table.add_row(path, value)
     return table
@@ -74,17 +74,17 @@ def local(status: LocalStatus) -> RenderableType:
     if status.docker:
         lines.append(Text(status.docker))
     if status.processes:
-        table = _table("process", ">pid", "listens on")
+        table = Columns("process", ">pid", "listens on")
         for process in status.processes:
             table.add_row(process.name, str(process.pid), ", ".join(process.addresses) or "-")
         lines.append(table)
     if status.listeners:
-        table = _table("load balancer", "url")
+        table = Columns("load balancer", "url")
         for listener in status.listeners:
             table.add_row(listener.load_balancer, listener.url)
         lines.append(table)
     if status.containers:
-        table = _table("container", "image", "state", "ports")
+        table = Columns("container", "image", "state", "ports")
         for container in status.containers:
             table.add_row(container.name, container.image, container.state, "\n".join(container.ports) or "-")
         lines.append(table)
@@ -112,13 +112,38 @@ def _wanting(actual: int, wanted: int) -> Text:
     return Text(str(actual), style="" if actual >= wanted else "yellow")
 
 
-def _table(*columns: str) -> Table:
-    """No frame; a column whose name starts with ``>`` is aligned to the right."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in columns:
-        right = column.startswith(">")
-        table.add_column(column.removeprefix(">").upper(), justify="right" if right else "left", overflow="fold")
-    return table
+class Columns:
+    """A table without a frame where it fits; one block a row where it doesn't.
+
+    A column whose name starts with ``>`` is aligned to the right.
+    """
+
+    def __init__(self, *columns: str) -> None:
+        self._names = [column.removeprefix(">").upper() for column in columns]
+        self._right = [column.startswith(">") for column in columns]
+        self._rows: list[list[Text]] = []
+
+    def add_row(self, *cells: str | Text) -> None:
+        self._rows.append([Text(cell) if isinstance(cell, str) else cell for cell in cells])
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        columns = zip(self._names, *self._rows, strict=True)
+        width = sum(2 + max(len(line) for cell in column for line in str(cell).split("\n")) for column in columns) - 2
+        if width > options.max_width:
+            yield from self._blocks()
+            return
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+        for name, right in zip(self._names, self._right, strict=True):
+            table.add_column(name, justify="right" if right else "left", no_wrap=True)
+        for row in self._rows:
+            table.add_row(*row)
+        yield table
+
+    def _blocks(self) -> Iterator[Text]:
+        for first, *rest in self._rows:
+            yield first
+            for name, cell in zip(self._names[1:], rest, strict=True):
+                yield Text(f"  {name.lower()}: ", style="dim").append_text(cell)
 
 
 def _leaves(path: str, value: object) -> list[tuple[str, str]]:

@@ -226,7 +226,7 @@ def test_a_stack_stays_on_its_target(world: World, tmp_path: Path) -> None:
     world.exported = {EXPORT: OUTPUTS.to_dict()}
     elsewhere = load(tmp_path, target="aws")
     for verb in (elsewhere.preview, elsewhere.up, elsewhere.destroy):
-        with pytest.raises(RefusedError, match="dev was made on the target local, not on aws"):
+        with pytest.raises(RefusedError, match="the stack of dev was made on the target local, not on aws"):
             verb()
     assert [call for call in world.calls if not call.startswith("check")] == []
 
@@ -268,7 +268,7 @@ def test_an_up_that_did_not_finish(world: World, tmp_path: Path) -> None:
 
 def test_a_service_that_is_not_there(world: World, tmp_path: Path) -> None:
     world.exported = {EXPORT: OUTPUTS.to_dict()}
-    with pytest.raises(NotFoundError, match="dev has no service web") as caught:
+    with pytest.raises(NotFoundError, match="there is no service web in dev") as caught:
         load(tmp_path).logs(["web"])
     assert caught.value.hint == "There are: api."
 

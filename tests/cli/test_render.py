@@ -157,6 +157,19 @@ def test_status() -> None:
     ]
 
 
+def test_status_in_blocks() -> None:
+    found = EnvironmentStatus(environment="dev", target="local", cluster="dev", services=(SERVICE,))
+    assert shown(status.environment(found), 50)[1:8] == [
+        "api",
+        "  desired: 2",
+        "  running: 1",
+        "  healthy: 1",
+        "  revision: dev-api:2",
+        "  image: ecs-stack-demo:1",
+        "  url: http://localhost:34567/",
+    ]
+
+
 @pytest.mark.parametrize("width", [40, 60, 80])
 def test_status_fits_narrow_terminals(width: int) -> None:
     found = EnvironmentStatus(environment="dev", target="local", cluster="dev", services=(SERVICE,))
