@@ -148,6 +148,9 @@ class Service(pulumi.ComponentResource):
                 region=roles.region,
             ),
             tags=args.tags,
+            # The provider would deregister the old revision while the deployment is still in flight, and the
+            # circuit breaker goes back to just that one (docs/adr/0005).
+            skip_destroy=True,
             # A task that starts before its role may read its secrets fails.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[roles]),
         )
