@@ -16,9 +16,10 @@ from ecs_stack.local.controllers.load_balancer.model import Group, Listener, Rul
 SECOND = 1_000_000_000
 #: An ALB waits 10 s for a target's TCP handshake (troubleshooting guide, HTTP 504).
 CONNECT_TIMEOUT = 10
-#: A request whose target refuses the connection goes to another one: that many times, for that many seconds.
-#: An ALB has many nodes and stops using such a target within seconds; here it costs no request.
-RETRIES, RETRY_SECONDS = 5, 2
+#: A request whose target refuses the connection goes to the next one, at most that many times, 10 ms apart, and
+#: not after that many seconds. An ALB has many nodes and stops using such a target within seconds; here it costs
+#: no request. So many, because with callers at the same time the next one may be the dead one again.
+RETRIES, RETRY_SECONDS = 20, 2
 
 _STATUS_TEXT = {502: "Bad Gateway", 503: "Service Temporarily Unavailable", 504: "Gateway Time-out"}
 _ALGORITHMS = {"round_robin": "round_robin", "least_outstanding_requests": "least_conn"}
