@@ -113,7 +113,8 @@ class Target(ResourceType):
         return tags
 
     def delete(self, call: Call, resource_id: str, state: State) -> None:
-        errors.if_found(call.client("application-autoscaling").deregister_scalable_target, **given(state, _NAMES))
+        if self.read(call, resource_id, state) is not None:
+            errors.if_found(call.client("application-autoscaling").deregister_scalable_target, **given(state, _NAMES))
 
 
 _METRIC_DIMENSIONS = Items(Block(capitalised("name", "value")))
