@@ -64,7 +64,7 @@ def reset_local(root: Path) -> ResetReceipt:
     removed = []
     for each in stacks(backend, engine=engine, environment=os.environ):
         stack = Stack(backend, each.name, engine=engine, environment=os.environ)
-        if _is_local(stack.outputs(), backend.root):
+        if _is_local(stack, backend.root):
             stack.forget()
             removed.append(each.name)
     return replace(receipt, stacks=tuple(removed))
@@ -81,9 +81,9 @@ def versions() -> dict[str, str | None]:
     }
 
 
-def _is_local(outputs: Mapping[str, object], root: Path) -> bool:
-    """A stack that never got to its outputs says nothing of where it lives; it stays."""
-    exported = outputs.get(EXPORT)
-    if not isinstance(exported, Mapping):
-        return False
-    return targets.of_stack(StackOutputs.from_dict(exported), root).name == targets.LocalTarget.name
+def _is_local(stack: Stack, root: Path) -> bool:
+    """A stack without outputs, of an up that failed, is known by its resources. One that has none either stays."""
+    exported = stack.outputs().get(EXPORT)
+    if isinstance(exported, Mapping):
+        return targets.of_stack(StackOutputs.from_dict(exported), root).name == targets.LocalTarget.name
+    return targets.of_accounts(stack.accounts()) == targets.LocalTarget.name

@@ -215,9 +215,11 @@ class Environment:
         """The outputs of the stack as it is now; None before the first up. Refuses a stack of another
         target."""
         stack = self._stack(engine, os.environ)
-        outputs = _outputs(stack.outputs()) if stack.exists() else None
-        if outputs:
-            self._refuse_other(targets.of_stack(outputs, self.root), target.name)
+        if not stack.exists():
+            return None
+        outputs = _outputs(stack.outputs())
+        actual = targets.of_stack(outputs, self.root).name if outputs else targets.of_accounts(stack.accounts())
+        self._refuse_other(actual or target.name, target.name)
         return outputs
 
     def _find(self, engine: engines.Engine) -> _Found:
@@ -228,22 +230,25 @@ class Environment:
             if not stack.exists():
                 continue
             outputs = _outputs(stack.outputs())
-            if outputs is None:
-                return _Found(backend, self._declared_target(), None)
-            target = targets.of_stack(outputs, self.root)
+            if outputs:
+                target = targets.of_stack(outputs, self.root)
+            else:
+                # An up that failed: its resources tell, and the file where it got to none.
+                actual = targets.of_accounts(stack.accounts()) or self.spec.target
+                target = targets.make(actual, self.root, self.spec.region)
             if described:
-                self._refuse_other(target, described.target)
+                self._refuse_other(target.name, described.target)
             return _Found(backend, target, outputs)
         raise NotFoundError(
             f"there is no stack for {self.name}: it was never applied, or it was destroyed",
             hint=f"`ecs-stack up {self.name}` makes it.",
         )
 
-    def _refuse_other(self, actual: Target, wanted: str) -> None:
-        if actual.name != wanted:
+    def _refuse_other(self, actual: str, wanted: str) -> None:
+        if actual != wanted:
             raise RefusedError(
-                f"the stack of {self.name} was made on the target {actual.name}, not on {wanted}",
-                hint=f"Destroy it there first: `ecs-stack destroy {self.name} --target {actual.name}`.",
+                f"the stack of {self.name} was made on the target {actual}, not on {wanted}",
+                hint=f"Destroy it there first: `ecs-stack destroy {self.name} --target {actual}`.",
             )
 
     def _wait(

@@ -210,9 +210,15 @@ def make(name: str, root: Path, region: str) -> Target:
 
 
 def of_stack(outputs: StackOutputs, root: Path) -> Target:
-    """The target that a stack lives on: the local cloud's account is no account of AWS's."""
-    account = outputs.cluster_arn.split(":")[4]
-    return make(LocalTarget.name if account == LOCAL_ACCOUNT else AwsTarget.name, root, outputs.region)
+    """The target that a stack lives on."""
+    return make(of_accounts({outputs.cluster_arn.split(":")[4]}) or AwsTarget.name, root, outputs.region)
+
+
+def of_accounts(accounts: Collection[str]) -> str | None:
+    """The target's name: the local cloud's account is no account of AWS's. None if no resource tells."""
+    if not accounts:
+        return None
+    return LocalTarget.name if LOCAL_ACCOUNT in accounts else AwsTarget.name
 
 
 @contextmanager

@@ -125,6 +125,15 @@ class Stack:
         with self._translated("outputs", None, Recorder()) as stack:
             return stack.read_outputs()
 
+    def accounts(self) -> set[str]:
+        """The AWS accounts of the stack's resources, by their ARNs. Raises NotFoundError without a stack."""
+        self._require()
+        with self._translated("outputs", None, Recorder()) as stack:
+            state = stack.read("stack", "export")
+        resources = (state.get("deployment") or {}).get("resources") or ()
+        arns = (str((resource.get("outputs") or {}).get("arn") or "").split(":") for resource in resources)
+        return {arn[4] for arn in arns if len(arn) > 5 and arn[4]}
+
     def _preview(self, backend: Backend, program: Program, on_progress: OnProgress | None) -> Preview:
         if on_progress:
             on_progress(Progress(message=f"previewing {self.name}"))
@@ -189,9 +198,13 @@ class _Stack(auto.Stack):
 
     def read_outputs(self) -> dict[str, Any]:
         """The outputs with secrets blinded, in one run where the SDK needs two."""
-        run = ["stack", "output", "--json", "--stack", self.name]
-        outputs: dict[str, Any] = json.loads(self.command.run(run, self.workspace.work_dir, {}).stdout)
-        return outputs
+        return self.read("stack", "output", "--json")
+
+    def read(self, *arguments: str) -> dict[str, Any]:
+        """The JSON that a command of the engine prints about this stack."""
+        run = [*arguments, "--stack", self.name]
+        answer: dict[str, Any] = json.loads(self.command.run(run, self.workspace.work_dir, {}).stdout)
+        return answer
 
 
 class _Guard:

@@ -62,6 +62,7 @@ class World:
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.exported: dict[str, Any] | None = None
+        self.accounts: set[str] = set()
         self.plan = Preview(environment="dev", changes=(), summary=ChangeSummary(create=3), duration=1)
         self.state = RolloutState.COMPLETED
         self.refuses: Exception | None = None
@@ -82,6 +83,9 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
 
         def outputs(self) -> Mapping[str, Any]:
             return known.exported or {}
+
+        def accounts(self) -> set[str]:
+            return known.accounts
 
         def preview(self, program: Callable[[], None], **_: Any) -> Preview:
             assert self.environment == {"FROM": "target"}
@@ -264,6 +268,11 @@ def test_an_up_that_did_not_finish(world: World, tmp_path: Path) -> None:
         load(tmp_path).outputs()
     load(tmp_path).destroy()
     assert world.calls == ["open local", "destroy"]
+    world.accounts = {"123456789012"}
+    with pytest.raises(RefusedError, match="made on the target aws, not on local"):
+        load(tmp_path).destroy()
+    with pytest.raises(RefusedError, match="made on the target aws, not on local"):
+        load(tmp_path).up()
 
 
 def test_a_service_that_is_not_there(world: World, tmp_path: Path) -> None:
