@@ -137,6 +137,12 @@ class AwsxServicer(provider_pb2_grpc.ResourceProviderServicer):
         except asyncio.CancelledError:
             context.abort(grpc.StatusCode.CANCELLED, f"the engine gave up on {request.name}")
             raise
+        except Exception as error:
+            # The SDK raises a bare Exception for what the engine refuses, for instance when another resource has
+            # failed, and RunError when the engine is gone. Anything else is a bug: gRPC logs its traceback.
+            if type(error) in (Exception, pulumi.RunError) or not context.is_active():
+                context.abort(grpc.StatusCode.UNKNOWN, str(error))
+            raise
 
 
 async def _construct(server: ProviderServicer, request: Any, context: grpc.ServicerContext) -> Any:
