@@ -24,7 +24,7 @@ from ecs_stack.errors import LocalCloudError
 from ecs_stack.local.docker import CONTAINER_LABEL, ROOT_LABEL, connect, find_docker_host
 from ecs_stack.local.ecs.runner.container_config import PAUSE
 from ecs_stack.local.persistence import read_json
-from ecs_stack.local.persistence_paths import Paths, lock
+from ecs_stack.local.persistence_paths import Paths, is_locked, lock
 from ecs_stack.results import LocalContainer, LocalListener, LocalProcess, LocalStatus, ResetReceipt
 
 #: Seconds until a start is given up: it takes 2, plus the replay of what moto was asked.
@@ -75,17 +75,17 @@ def start(root: Path) -> LocalCloud:
     A cloud that was killed comes back with its state. Raises LocalCloudError if it doesn't answer in time.
     """
     paths = Paths(root.resolve())
-    paths.make()
     with _exclusive(paths):
         cloud = running(paths.root)
         if cloud is not None:
             return cloud
         _end(paths)
+        paths.make()
         return _spawn(paths)
 
 
 def running(root: Path) -> LocalCloud | None:
-    """The cloud of ``root`` if it answers now."""
+    """The cloud of ``root`` if it has started and answers now."""
     paths = Paths(root.resolve())
     if not _alive(paths):
         return None
@@ -97,7 +97,7 @@ def running(root: Path) -> LocalCloud | None:
         health = _get(endpoint, "health")
     except LocalCloudError:
         return None
-    if health.get("root") != str(paths.root):
+    if not health.get("ready") or health.get("root") != str(paths.root):
         return None
     return LocalCloud(paths.root, endpoint, facts["pid"], facts.get("docker_host"))
 
@@ -108,8 +108,6 @@ def stop(root: Path) -> bool:
     A later start brings the tasks back, as replaced ones. Returns whether anything ran.
     """
     paths = Paths(root.resolve())
-    if not paths.base.exists():
-        return False
     with _exclusive(paths):
         host = _docker_host(paths)
         ended = _end(paths)
@@ -123,15 +121,14 @@ def reset(root: Path) -> ResetReceipt:
     lives in ``.ecs-stack/state``.
     """
     paths = Paths(root.resolve())
-    if not paths.base.exists():
-        counts = _remove_docker_objects(find_docker_host(), paths.root)
-        return _receipt(0, (), counts)
     with _exclusive(paths):
         host = _docker_host(paths)
         processes = int(_end(paths))
         counts = _remove_docker_objects(host, paths.root)
-        shutil.rmtree(paths.base)
-    return _receipt(processes, (str(paths.base),), counts)
+        removed = (str(paths.base),) if paths.base.exists() else ()
+        if removed:
+            shutil.rmtree(paths.base)
+    return _receipt(processes, removed, counts)
 
 
 def status(root: Path) -> LocalStatus:
@@ -226,17 +223,12 @@ def _end(paths: Paths) -> bool:
 
 def _alive(paths: Paths) -> bool:
     """Whether the process lives: it holds its lock until its end, however it ends."""
-    if not paths.daemon_lock.exists():
-        return False
-    held = lock(paths.daemon_lock, wait=False)
-    if held is None:
-        return True
-    held.close()
-    return False
+    return is_locked(paths.daemon_lock)
 
 
 @contextlib.contextmanager
 def _exclusive(paths: Paths) -> Iterator[None]:
+    paths.start_lock.parent.mkdir(parents=True, exist_ok=True)
     held = lock(paths.start_lock, wait=True)
     assert held is not None
     with held:

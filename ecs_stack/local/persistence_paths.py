@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,8 +32,8 @@ class Paths:
 
     @property
     def start_lock(self) -> Path:
-        """Held by whoever starts, stops or resets."""
-        return self.base / "start.lock"
+        """Held by whoever starts, stops or resets; outside of what a reset removes."""
+        return self.root / ".ecs-stack" / "local.lock"
 
     @property
     def daemon_lock(self) -> Path:
@@ -60,13 +59,27 @@ class Paths:
 
 def lock(path: Path, *, wait: bool) -> IO[bytes] | None:
     """Lock a file until it is closed or the process ends; None if another holds it and ``wait`` is False."""
+    return _lock(path, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock. Asking doesn't look like holding to others who ask."""
+    if not path.exists():
+        return False
+    held = _lock(path, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    if held is None:
+        return True
+    held.close()
+    return False
+
+
+def _lock(path: Path, how: int) -> IO[bytes] | None:
     file = path.open("ab")
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        fcntl.flock(file, how)
     except BlockingIOError:
         file.close()
         return None
-    os.set_inheritable(file.fileno(), False)
     return file
 
 

@@ -89,10 +89,10 @@ _CREDENTIAL = re.compile(r"Credential=[^/,\s]*/[^/,\s]*/([^/,\s]+)/([^/,\s]+)/")
 #: Operations with these prefixes change nothing, on every service that is routed here.
 _READS = re.compile(
     r"^(Describe|Get|List|Head|Search|Lookup|Query|Scan|BatchGet|Select|Simulate|Preview|Discover|Filter|"
-    r"Check|Test|Validate|Estimate|StartQuery|StartLiveTail|AssumeRole|Decrypt|Encrypt|Verify|Generate)"
+    r"Check|Test|Validate|Estimate|StartQuery|StartLiveTail|AssumeRole|Decrypt|Encrypt)"
 )
-#: ... except these: they change what a later read sees.
-_READS_THAT_WRITE = frozenset({"GetQueueUrlOrCreate", "GenerateCredentialReport"})
+#: ... except this one, which makes an identity (Cognito).
+_READS_THAT_WRITE = frozenset({"GetId"})
 
 
 def scope(headers: Mapping[str, str], query: str, body: bytes) -> tuple[str | None, str]:

@@ -166,6 +166,27 @@ def test_concurrent_starts_make_one_cloud(root: Path) -> None:
     assert len({(local.pid, local.endpoint) for local in found}) == 1
 
 
+def test_starts_and_resets_at_the_same_time(root: Path) -> None:
+    """Each does its whole work, one after the other, and what runs at the end is one cloud or none."""
+    failures: list[BaseException] = []
+
+    def work(call: Callable[[Path], object]) -> None:
+        try:
+            call(root)
+        except BaseException as error:
+            failures.append(error)
+
+    calls = [cloud.start, cloud.reset, cloud.start, cloud.reset]
+    callers = [threading.Thread(target=work, args=(call,)) for call in calls]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert failures == []
+    local = cloud.start(root)
+    assert cloud.running(root) == local
+
+
 def test_stop_keeps_the_state_and_reset_removes_it(root: Path) -> None:
     assert cloud.stop(root) is False
     assert not cloud.status(root).running

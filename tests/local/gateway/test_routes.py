@@ -43,6 +43,8 @@ def test_scope(headers: dict[str, str], query: str, body: bytes, service: str | 
         ("POST", "CreateVpc", True),
         ("POST", "PutLogEvents", True),
         ("POST", "ReceiveMessage", True),
+        ("POST", "VerifyEmailIdentity", True),
+        ("POST", "GetId", True),
         ("GET", "", False),
         ("PUT", "", True),
         ("DELETE", "", True),
