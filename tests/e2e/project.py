@@ -43,11 +43,14 @@ class Project:
     def __init__(self, root: Path, environments: Mapping[str, str]) -> None:
         self.root = root
         (root / "envs").mkdir(parents=True)
-        # Plain `pulumi` runs the program of the checkout, as it does for a user of the checkout.
-        (root / "ecs_stack").symlink_to(CHECKOUT / "ecs_stack")
         shutil.copyfile(CHECKOUT / "Pulumi.yaml", root / "Pulumi.yaml")
         for name, text in environments.items():
             self.write(name, text)
+
+    def add_program(self) -> None:
+        """What plain `pulumi` runs in a checkout: Pulumi.yaml names the package's folder."""
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(CHECKOUT / "ecs_stack", self.root / "ecs_stack", ignore=ignored)
 
     def write(self, name: str, text: str) -> None:
         (self.root / "envs" / f"{name}.yaml").write_text(text)

@@ -16,6 +16,7 @@ ENV = 'eval "$(ecs-stack local env)"'
 
 def test_the_two_share_one_state(make_project: Callable[[Mapping[str, str]], Project]) -> None:
     project = make_project({"dev": DEV})
+    project.add_program()
     count = project.run("preview", "dev", "--json").json["summary"]["create"]
     # The stack doesn't exist yet: plain pulumi needs it made, as ever.
     shown = project.shell(f"{ENV}; pulumi stack init dev && pulumi preview --stack dev")
