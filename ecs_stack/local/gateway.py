@@ -139,9 +139,7 @@ class Gateway:
 
 
 def _json(status: int, value: Any) -> Response:
-    return Response(
-        status=status, headers={"content-type": "application/json"}, body=json.dumps(value).encode()
-    )
+    return Response(status=status, headers={"content-type": "application/json"}, body=json.dumps(value).encode())
 
 
 def _unknown_service(request: Request) -> Response:
