@@ -61,13 +61,19 @@ class Project:
         assert before in text
         file.write_text(text.replace(before, after))
 
-    def run(self, *arguments: str, code: int | None = 0, timeout: float = 180, stdin: str | None = None) -> Run:
-        """``ecs-stack ARGUMENTS``; fails the test unless it ends with ``code`` (None: any)."""
+    def run(
+        self,
+        *arguments: str,
+        code: int | None = 0,
+        timeout: float = 180,
+        environment: Mapping[str, str] | None = None,
+    ) -> Run:
+        """``ecs-stack ARGUMENTS`` without a terminal; fails the test unless it ends with ``code`` (None: any)."""
         done = subprocess.run(
             [str(Path(sys.executable).with_name("ecs-stack")), *arguments],
             cwd=self.root,
-            env={**os.environ, "NO_COLOR": "1", "COLUMNS": "160"},
-            input=stdin if stdin is not None else "",
+            env={**os.environ, "NO_COLOR": "1", "COLUMNS": "160", **(environment or {})},
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=timeout,
