@@ -29,7 +29,8 @@ from ecs_stack.errors import (
     RolledBackError,
     SpecError,
 )
-from ecs_stack.operations import logs, rollout
+from ecs_stack.operations import logs, rollout, task_definitions
+from ecs_stack.operations.aws_errors import translated
 from ecs_stack.operations.status import service_statuses
 from ecs_stack.outputs import EXPORT, ServiceOutputs, StackOutputs
 from ecs_stack.results import (
@@ -44,6 +45,7 @@ from ecs_stack.results import (
     RolloutState,
     UpReceipt,
 )
+from ecs_stack.rules.tags import ENVIRONMENT, PROJECT
 from ecs_stack.targets import Target
 
 OnProgress = Callable[[Progress], None]
@@ -120,10 +122,12 @@ class Environment:
             ecs = session.client("ecs")
             changes, summary, before = plan.changes, plan.summary, {}
             if outputs:
-                before = rollout.deployments(outputs, ecs=ecs)
+                with translated(self.name):
+                    before = rollout.deployments(outputs, ecs=ecs)
             if outputs is None or plan.summary.pending or plan.outputs_changed:
                 if outputs:
-                    rollout.settle(outputs, _changing(plan, outputs), ecs=ecs, on_progress=on_progress)
+                    with translated(self.name):
+                        rollout.settle(outputs, _changing(plan, outputs), ecs=ecs, on_progress=on_progress)
                 update = stack.up(self._program(), on_progress=on_progress, total=len(plan.changes))
                 changes, summary, outputs = update.changes, update.summary, _outputs(update.outputs)
             if outputs is None:
@@ -157,6 +161,8 @@ class Environment:
                 total = len(plan.changes)
                 approve(plan)
             update = stack.destroy(on_progress=on_progress, total=total)
+            with translated(self.name):
+                self._deregister(found.backend.project, session.client("ecs"))
         return DestroyReceipt(
             environment=self.name,
             changes=update.changes,
@@ -172,13 +178,12 @@ class Environment:
         """How the services run now."""
         found = self._find(_engine(None))
         outputs, client = found.need_outputs(self.name), found.target.connect()
-        return EnvironmentStatus(
-            environment=self.name,
-            target=found.target.name,
-            cluster=outputs.cluster_name,
-            services=service_statuses(
+        with translated(self.name):
+            services = service_statuses(
                 outputs, ecs=client("ecs"), elbv2=client("elbv2"), urls=found.target.urls(outputs)
-            ),
+            )
+        return EnvironmentStatus(
+            environment=self.name, target=found.target.name, cluster=outputs.cluster_name, services=services
         )
 
     def logs(
@@ -199,7 +204,17 @@ class Environment:
         found = self._find(_engine(None))
         outputs = found.need_outputs(self.name)
         chosen = [_service(outputs, name) for name in services] or list(outputs.services.values())
-        return logs.read(found.target.connect()("logs"), chosen, since=since, tail=tail, follow=follow, until=until)
+        client = found.target.connect()("logs")
+        return self._lines(logs.read(client, chosen, since=since, tail=tail, follow=follow, until=until))
+
+    def _lines(self, lines: Iterator[LogLine]) -> Iterator[LogLine]:
+        with translated(self.name):
+            yield from lines
+
+    def _deregister(self, project: str, ecs: Any) -> None:
+        """Revisions outlive the stack: a deployment may go back to any of them (docs/adr/0005)."""
+        tags = {PROJECT: project, ENVIRONMENT: self.name}
+        task_definitions.deregister(f"{self.name}-", tags, ecs=ecs)
 
     def _program(self) -> Callable[[], None]:
         return programs.program(self.spec, Backend.local(self.root).project)
@@ -260,9 +275,10 @@ class Environment:
         on_progress: OnProgress | None,
     ) -> tuple[Rollout, ...]:
         try:
-            return rollout.wait(
-                outputs, ecs=ecs, cloudwatch_logs=cloudwatch_logs, before=before, on_progress=on_progress
-            )
+            with translated(self.name):
+                return rollout.wait(
+                    outputs, ecs=ecs, cloudwatch_logs=cloudwatch_logs, before=before, on_progress=on_progress
+                )
         except KeyboardInterrupt as error:
             raise InterruptedRunError(
                 f"the up of {self.name} was interrupted while the services were deployed: every change is made, "

@@ -82,7 +82,6 @@ class Recorder:
     on_progress: Callable[[Progress], None] | None = None
     total: int | None = None
     problems: list[Problem] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
     #: The stack's outputs after the run; secrets are blinded. None if the program didn't get that far.
     outputs: Mapping[str, Any] | None = None
     outputs_changed: bool = False
@@ -148,7 +147,7 @@ class Recorder:
         if event.res_op_failed_event:
             return self._failed(event.res_op_failed_event.metadata)
         if event.diagnostic_event:
-            self._diagnosed(event.diagnostic_event)
+            return self._diagnosed(event.diagnostic_event)
         if event.cancel_event:
             self._ended.set()
         return None
@@ -192,13 +191,12 @@ class Recorder:
         resource.failed = resource.finished = True
         return f"failed {label(step.urn)}"
 
-    def _diagnosed(self, event: DiagnosticEvent) -> None:
+    def _diagnosed(self, event: DiagnosticEvent) -> str | None:
         text = event.message.strip()
         resource = label(event.urn) if event.urn and _type(event.urn) != _STACK_TYPE else None
         if event.severity == "error":
             self.problems.append(Problem(resource, text))
-        elif event.severity == "warning":
-            self.warnings.append(f"{resource}: {text}" if resource else text)
+        return f"warning: {resource}: {text}" if event.severity == "warning" and resource else None
 
     def _progress(self, message: str) -> Progress:
         resources = self._resources.values()

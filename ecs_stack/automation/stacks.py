@@ -37,7 +37,6 @@ class Update:
     summary: ChangeSummary
     outputs: Mapping[str, Any]
     duration: float
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,5 +269,4 @@ def _update(recorder: Recorder) -> Update:
         summary=summarize(changes),
         outputs=recorder.outputs or {},
         duration=recorder.elapsed,
-        warnings=tuple(recorder.warnings),
     )

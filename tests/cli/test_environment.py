@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from ecs_stack import environment as face
 from ecs_stack import targets
@@ -18,6 +19,7 @@ from ecs_stack.errors import (
     ConfirmationError,
     DeploymentFailedError,
     DockerError,
+    EcsStackError,
     NotFoundError,
     RefusedError,
     RolledBackError,
@@ -143,7 +145,12 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(face.engines, "ensure", lambda say: "engine")
     monkeypatch.setattr(face.targets, "make", lambda name, root, region: FakeTarget(name))
     monkeypatch.setattr(face.rollout, "wait", wait)
+
+    def deregister(prefix: str, tags: dict[str, str], *, ecs: Any) -> None:
+        known.calls.append(f"deregister {prefix} {tags['ecs-stack:project']} {tags['ecs-stack:environment']}")
+
     monkeypatch.setattr(face.rollout, "settle", settle)
+    monkeypatch.setattr(face.task_definitions, "deregister", deregister)
     monkeypatch.setattr(face.rollout, "deployments", lambda outputs, **_: {"api": "ecs-svc/1"})
     monkeypatch.setattr(face.Backend, "has", lambda backend, name: known.exported is not None)
     return known
@@ -247,7 +254,7 @@ def test_destroy(world: World, tmp_path: Path) -> None:
     seen: list[Preview] = []
     assert load(tmp_path).destroy(approve=seen.append).summary.delete == 3
     assert seen == [world.plan]
-    assert world.calls == ["open local", "preview destroy", "destroy"]
+    assert world.calls == ["open local", "preview destroy", "destroy", "deregister dev- ecs-stack dev"]
 
 
 def test_what_needs_only_the_stack_works_without_its_file(world: World, tmp_path: Path) -> None:
@@ -267,11 +274,23 @@ def test_an_up_that_did_not_finish(world: World, tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="the last up of dev didn't finish"):
         load(tmp_path).outputs()
     load(tmp_path).destroy()
-    assert world.calls == ["open local", "destroy"]
+    assert world.calls[:2] == ["open local", "destroy"]
     world.accounts = {"123456789012"}
     with pytest.raises(RefusedError, match="made on the target aws, not on local"):
         load(tmp_path).destroy()
     with pytest.raises(RefusedError, match="made on the target aws, not on local"):
+        load(tmp_path).up()
+
+
+def test_what_aws_refuses_is_told_in_its_words(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.exported = {EXPORT: OUTPUTS.to_dict()}
+    answer = {"Error": {"Code": "ClusterNotFoundException", "Message": "Cluster not found."}}
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise ClientError(answer, "DescribeServices")  # type: ignore[arg-type]
+
+    monkeypatch.setattr(face.rollout, "deployments", refuse)
+    with pytest.raises(EcsStackError, match=r"DescribeServices failed: ClusterNotFoundException: Cluster not found"):
         load(tmp_path).up()
 
 
