@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Container
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 
 class ProviderError(Exception):
@@ -47,8 +48,15 @@ def ignoring(codes: Container[str], call: Callable[..., Any], **arguments: Any) 
         raise
 
 
+def without_values(report: str) -> str:
+    """A report of botocore's validation without the values that it quotes: one may be a secret."""
+    return re.sub(r", value: .*?(?=, (?:type|valid))", "", report, flags=re.DOTALL)
+
+
 def message(error: Exception) -> str:
     """One line (or a few) for the user; AWS's request id is left out, the local cloud has no use for it."""
+    if isinstance(error, ParamValidationError):
+        return without_values(str(error))
     if isinstance(error, ClientError):
         return f"{error.operation_name}: {code(error)}: {error.response.get('Error', {}).get('Message', '')}"
     if isinstance(error, ProviderError | BotoCoreError):

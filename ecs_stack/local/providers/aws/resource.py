@@ -46,7 +46,7 @@ class ResourceType:
     conflicts: ClassVar[Sequence[tuple[str, ...]]] = ()
     #: Outputs that an update may change, by the inputs that do it (for previews).
     moved_by: ClassVar[Mapping[str, frozenset[str]]] = {}
-    #: AWS can't hold the old and the new one at once.
+    #: AWS can't hold the old and the new one at once (pulumi-aws's provider/resources.go says where).
     delete_before_replace: ClassVar[bool] = False
     #: Lives in a region (has the ``region`` property).
     regional: ClassVar[bool] = True

@@ -151,7 +151,7 @@ def _check_union(value: Any, members: tuple[Any, ...], owner: str, path: str, pr
     if isinstance(value, Mapping):
         for member in members:
             if isinstance(member, type) and _types.is_input_type(member):
-                return json.dumps(value)
+                return json.dumps(value, sort_keys=True, separators=(",", ":"))
     return _check(value, str if str in members else members[0], owner, path, problems)
 
 

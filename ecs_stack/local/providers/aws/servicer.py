@@ -82,7 +82,10 @@ class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
 
     def DiffConfig(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: ARG002
         """Another region means other resources: they are replaced. Anything else is taken up in place."""
-        old, new = decode(request.old_inputs or request.olds).values, decode(request.news).values
+        old, new = (
+            decode(request.old_inputs if request.HasField("old_inputs") else request.olds).values,
+            decode(request.news).values,
+        )
         changed = sorted(k for k in old.keys() | new.keys() if k != "version" and old.get(k) != new.get(k))
         some = provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE
         replaces = [k for k in changed if k == "region"]

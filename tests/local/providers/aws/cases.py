@@ -78,7 +78,6 @@ CASES = (
         drift=lambda w, r: w.client("ec2").modify_subnet_attribute(SubnetId=r.id, MapPublicIpOnLaunch={"Value": False}),
         drifted="mapPublicIpOnLaunch",
         unknown="vpcId",
-        delete_before_replace=True,
         outputs=("arn", "availabilityZoneId", "ownerId"),
     ),
     Case(
@@ -156,7 +155,6 @@ CASES = (
         drifted="gatewayId",
         unknown="gatewayId",
         import_id=lambda r: f"{r['routeTableId']}_{r['destinationCidrBlock']}",
-        delete_before_replace=True,
         outputs=("origin", "state"),
     ),
     Case(
@@ -203,6 +201,7 @@ CASES = (
         import_id=lambda r: "_".join(
             [r["securityGroupId"], "ingress", "tcp", "8080", "8080", "10.1.0.0/16", "10.0.0.0/16"]
         ),
+        delete_before_replace=True,
         outputs=(),
     ),
     *(

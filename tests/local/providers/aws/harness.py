@@ -58,7 +58,9 @@ class Engine:
     """Speaks to a provider as the engine does."""
 
     def __init__(self, port: int, **configuration: Any) -> None:
-        self.channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+        # A connection of its own, as the engine's Go client has; Python's channels would share one.
+        options = [("grpc.use_local_subchannel_pool", 1)]
+        self.channel = grpc.insecure_channel(f"127.0.0.1:{port}", options)
         self.stub = provider_pb2_grpc.ResourceProviderStub(self.channel)
         self.stub.Handshake(provider_pb2.ProviderHandshakeRequest(engine_address="127.0.0.1:1"))
         self.stub.Configure(

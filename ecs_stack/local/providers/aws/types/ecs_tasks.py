@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from botocore.exceptions import ClientError
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
+from botocore.validate import ParamValidator
 
 from .. import errors
 from ..call import Call
@@ -100,7 +104,9 @@ class TaskDefinition(EcsType):
             return [("containerDefinitions", f"'containerDefinitions' isn't JSON: {error}")]
         if not isinstance(parsed, list):
             return [("containerDefinitions", "'containerDefinitions' must be a JSON list of container definitions")]
-        return ()
+        report = ParamValidator().validate({"containerDefinitions": parsed}, _registration())
+        lines = errors.without_values(report.generate_report()).splitlines()
+        return [("containerDefinitions", line) for line in lines if "containerDefinitions" in line]
 
     def same(self, path: str, old: Any, new: Any, state: State) -> bool:
         if path == "containerDefinitions" and isinstance(old, str) and isinstance(new, str):
@@ -163,6 +169,13 @@ class TaskDefinition(EcsType):
     def delete(self, call: Call, resource_id: str, state: State) -> None:
         if not state.get("skipDestroy") and self._find(call, state["arn"]) is not None:
             call.client("ecs").deregister_task_definition(taskDefinition=state["arn"])
+
+
+@cache
+def _registration() -> Any:
+    """The parameters of RegisterTaskDefinition, from botocore's model of ECS."""
+    model = Loader(include_default_search_paths=True).load_service_model("ecs", "service-2")
+    return ServiceModel(model).operation_model("RegisterTaskDefinition").input_shape
 
 
 def same_containers(old: str, new: str, *, awsvpc: bool) -> bool:

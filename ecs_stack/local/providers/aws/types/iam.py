@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -47,6 +47,14 @@ class Role(ResourceType):
     conflicts = (("name", "namePrefix"),)
     kept = frozenset({"forceDetachPolicies", "namePrefix"})
     regional = False
+
+    def check(self, inputs: State) -> Sequence[tuple[str, str]]:
+        policies = inputs.get("inlinePolicies")
+        return [
+            (f"inlinePolicies[{index}].name", "an inline policy needs a name: the stand-in makes none up")
+            for index, policy in enumerate(policies if isinstance(policies, list) else ())
+            if isinstance(policy, Mapping) and policy.get("policy") and not policy.get("name")
+        ]
 
     def create(self, call: Call, inputs: State) -> str:
         client = call.client("iam")

@@ -200,8 +200,6 @@ class Subnet(Ec2Type):
     replaces = frozenset({"availabilityZone", "availabilityZoneId", "cidrBlock", "vpcId"})
     computed = frozenset({"availabilityZone", "availabilityZoneId"})
     conflicts = (("availabilityZone", "availabilityZoneId"),)
-    #: Its CIDR block is taken until the old one is gone.
-    delete_before_replace = True
 
     _ATTRIBUTES: Mapping[str, str] = {
         "assignIpv6AddressOnCreation": "AssignIpv6AddressOnCreation",

@@ -188,8 +188,6 @@ class Route(ResourceType):
     computed = frozenset({"networkInterfaceId"})
     conflicts = (tuple(_DESTINATIONS), tuple(_TARGETS))
     tagged = False
-    #: A table has one route to a destination.
-    delete_before_replace = True
     moved_by = {"state": frozenset(_TARGETS)}
 
     def check(self, inputs: State) -> Sequence[tuple[str, str]]:

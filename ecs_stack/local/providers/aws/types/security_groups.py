@@ -131,6 +131,7 @@ class SecurityGroupRule(ResourceType):
         ("self", "sourceSecurityGroupId"),
     )
     tagged = False
+    delete_before_replace = True
     _SOURCES = ("cidrBlocks", "ipv6CidrBlocks", "prefixListIds", "self", "sourceSecurityGroupId")
 
     def check(self, inputs: State) -> Sequence[tuple[str, str]]:
