@@ -99,6 +99,7 @@ class Environment:
 
     def preview(self, *, on_progress: OnProgress | None = None) -> Preview:
         """What an up would change; touches nothing."""
+        programs.load_sdk()
         engine, target = _engine(on_progress), self._declared_target()
         self._applied(engine, target)
         with target.open() as session:
@@ -112,6 +113,7 @@ class Environment:
         """
         started = time.monotonic()
         self.check()
+        programs.load_sdk()
         engine, target = _engine(on_progress), self._declared_target()
         outputs = self._applied(engine, target)
         with target.open() as session:
@@ -151,6 +153,7 @@ class Environment:
         ``approve`` is called with what would be deleted, and raises to refuse it.
         """
         started = time.monotonic()
+        programs.load_sdk()
         engine = _engine(on_progress)
         found = self._find(engine)
         with found.target.open() as session:

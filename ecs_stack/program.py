@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pulumi
 import pulumi_aws as aws
+from pulumi_aws import appautoscaling, cloudwatch, ec2, ecs, iam, lb, vpc
 
 from ecs_stack.components import (
     Cluster,
@@ -27,6 +29,19 @@ from ecs_stack.rules import names, routes
 from ecs_stack.rules.tags import resource_tags
 from ecs_stack.spec import Environment
 from ecs_stack.spec import Service as ServiceSpec
+
+_loading = threading.Lock()
+
+
+def load_sdk() -> None:
+    """Load the modules of the SDK that the components use. To be called before programs run in several threads.
+
+    They load when an attribute of theirs is first read, which isn't safe in two threads at once: the second finds
+    the module half empty (pulumi._utils copies importlib's LazyLoader).
+    """
+    with _loading:
+        for module in (appautoscaling, cloudwatch, ec2, ecs, iam, lb, vpc):
+            hasattr(module, "__all__")
 
 
 def program(environment: Environment, project: str) -> Callable[[], None]:
