@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from .call import Call
 from .naming import Autoname
 from .shapes import Codec, Plain
-from .values import has_unknown
 
 State = dict[str, Any]
 
@@ -147,8 +146,3 @@ def _document(value: Any) -> Any:
         items = sorted((_document(v) for v in value), key=lambda v: json.dumps(v, sort_keys=True))
         return items[0] if len(items) == 1 else items
     return value
-
-
-def known(inputs: Mapping[str, Any], *names: str) -> bool:
-    """Whether all of these inputs are given and known."""
-    return all(inputs.get(n) is not None and not has_unknown(inputs[n]) for n in names)

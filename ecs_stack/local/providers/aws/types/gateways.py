@@ -136,7 +136,6 @@ class VpcEndpoint(Ec2Type):
     describe = ("describe_vpc_endpoints", "VpcEndpointIds", "VpcEndpoints")
     inputs = frozenset(
         {
-            "autoAccept",
             "dnsOptions",
             "ipAddressType",
             "policy",
@@ -183,7 +182,6 @@ class VpcEndpoint(Ec2Type):
         }
     )
     documents = frozenset({"policy"})
-    kept = frozenset({"autoAccept"})
 
     _CREATE: Mapping[str, str] = {
         "vpcId": "VpcId",
