@@ -170,3 +170,21 @@ def test_a_rule_without_a_priority_gets_the_next(world: World) -> None:
     assert world.engine.diff(free, inputs("/b")).changes == NONE
     for each in (free, placed):
         world.engine.delete(each)
+
+
+def test_ipv6_comes_and_goes(world: World) -> None:
+    engine = world.engine
+    inputs = {"cidrBlock": "10.61.0.0/16", "assignGeneratedIpv6CidrBlock": True}
+    vpc = engine.create("aws:ec2/vpc:Vpc", "six", inputs)
+    block = vpc["ipv6CidrBlock"].replace("/56", "/64")
+    dual = {"vpcId": vpc.id, "cidrBlock": "10.61.0.0/24", "ipv6CidrBlock": block, "assignIpv6AddressOnCreation": True}
+    subnet = engine.create("aws:ec2/subnet:Subnet", "six", dual)
+    assert (subnet["ipv6CidrBlock"], subnet["assignIpv6AddressOnCreation"]) == (block, True)
+    assert engine.diff(subnet, dual).changes == NONE
+    plain = engine.update(subnet, {"vpcId": vpc.id, "cidrBlock": "10.61.0.0/24"})
+    assert "ipv6CidrBlock" not in plain.outputs
+    assert not plain["assignIpv6AddressOnCreation"]
+    engine.delete(plain)
+    without = engine.update(vpc, {"cidrBlock": "10.61.0.0/16"})
+    assert "ipv6CidrBlock" not in without.outputs
+    engine.delete(without)

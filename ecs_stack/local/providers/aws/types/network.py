@@ -22,6 +22,7 @@ class Vpc(Ec2Type):
     describe = ("describe_vpcs", "VpcIds", "Vpcs")
     inputs = frozenset(
         {
+            "assignGeneratedIpv6CidrBlock",
             "cidrBlock",
             "enableDnsHostnames",
             "enableDnsSupport",
@@ -35,7 +36,7 @@ class Vpc(Ec2Type):
         "dhcpOptionsId": "DhcpOptionsId",
         "ownerId": "OwnerId",
     }
-    defaults = {"enableDnsSupport": True, "instanceTenancy": "default"}
+    defaults = {"assignGeneratedIpv6CidrBlock": False, "enableDnsSupport": True, "instanceTenancy": "default"}
     replaces = frozenset({"cidrBlock"})
     computed = frozenset({"cidrBlock", "enableDnsHostnames", "enableNetworkAddressUsageMetrics"})
 
@@ -57,6 +58,7 @@ class Vpc(Ec2Type):
     def create(self, call: Call, inputs: State) -> str:
         client = call.client("ec2")
         answer = client.create_vpc(
+            AmazonProvidedIpv6CidrBlock=inputs["assignGeneratedIpv6CidrBlock"],
             **given(inputs, {"cidrBlock": "CidrBlock", "instanceTenancy": "InstanceTenancy"}),
             **self.specification(call),
         )
@@ -82,8 +84,12 @@ class Vpc(Ec2Type):
         tables = client.describe_route_tables(Filters=[*by_vpc, {"Name": "association.main", "Values": ["true"]}])
         acls = client.describe_network_acls(Filters=[*by_vpc, {"Name": "default", "Values": ["true"]}])
         main = first(tables["RouteTables"], "RouteTableId")
+        ipv6 = _ipv6(found)
         properties |= {
             "arn": call.arn("ec2", f"vpc/{resource_id}"),
+            "assignGeneratedIpv6CidrBlock": bool(ipv6),
+            "ipv6AssociationId": ipv6.get("AssociationId"),
+            "ipv6CidrBlock": ipv6.get("Ipv6CidrBlock"),
             "defaultSecurityGroupId": first(groups["SecurityGroups"], "GroupId"),
             "mainRouteTableId": main,
             "defaultRouteTableId": main,
@@ -97,8 +103,14 @@ class Vpc(Ec2Type):
             resource_id,
             {k: bool(inputs.get(k, k == "enableDnsSupport")) for k in self._ATTRIBUTES if k in changed},
         )
+        client = call.client("ec2")
+        if "assignGeneratedIpv6CidrBlock" in changed:
+            if inputs["assignGeneratedIpv6CidrBlock"]:
+                client.associate_vpc_cidr_block(VpcId=resource_id, AmazonProvidedIpv6CidrBlock=True)
+            else:
+                errors.if_found(client.disassociate_vpc_cidr_block, AssociationId=state["ipv6AssociationId"])
         if "instanceTenancy" in changed:
-            call.client("ec2").modify_vpc_tenancy(VpcId=resource_id, InstanceTenancy=inputs["instanceTenancy"])
+            client.modify_vpc_tenancy(VpcId=resource_id, InstanceTenancy=inputs["instanceTenancy"])
 
     def _modify(self, call: Call, vpc_id: str, wanted: Mapping[str, bool]) -> None:
         # DNS host names need DNS support: switch support on first and off last. One attribute a call (API).
@@ -183,6 +195,7 @@ class Subnet(Ec2Type):
             "availabilityZone",
             "availabilityZoneId",
             "cidrBlock",
+            "ipv6CidrBlock",
             "mapPublicIpOnLaunch",
             "vpcId",
         }
@@ -210,6 +223,7 @@ class Subnet(Ec2Type):
         names = {
             "vpcId": "VpcId",
             "cidrBlock": "CidrBlock",
+            "ipv6CidrBlock": "Ipv6CidrBlock",
             "availabilityZone": "AvailabilityZone",
             "availabilityZoneId": "AvailabilityZoneId",
         }
@@ -224,10 +238,26 @@ class Subnet(Ec2Type):
         return subnet
 
     def details(self, call: Call, resource_id: str, found: Mapping[str, Any], state: State) -> State:
-        return {"arn": found.get("SubnetArn") or call.arn("ec2", f"subnet/{resource_id}")}
+        ipv6 = _ipv6(found)
+        return {
+            "arn": found.get("SubnetArn") or call.arn("ec2", f"subnet/{resource_id}"),
+            "ipv6CidrBlock": ipv6.get("Ipv6CidrBlock"),
+            "ipv6CidrBlockAssociationId": ipv6.get("AssociationId"),
+        }
 
     def update(self, call: Call, resource_id: str, state: State, inputs: State, changed: frozenset[str]) -> None:
-        self._modify(call, resource_id, {k: bool(inputs.get(k)) for k in self._ATTRIBUTES if k in changed})
+        client = call.client("ec2")
+        wanted = {k: bool(inputs.get(k)) for k in self._ATTRIBUTES if k in changed}
+        # A subnet gives out IPv6 addresses only while it has a block: stop before it goes, start after it came.
+        self._modify(call, resource_id, {k: v for k, v in wanted.items() if not v})
+        if "ipv6CidrBlock" in changed:
+            if state.get("ipv6CidrBlockAssociationId"):
+                errors.if_found(
+                    client.disassociate_subnet_cidr_block, AssociationId=state["ipv6CidrBlockAssociationId"]
+                )
+            if inputs.get("ipv6CidrBlock"):
+                client.associate_subnet_cidr_block(SubnetId=resource_id, Ipv6CidrBlock=inputs["ipv6CidrBlock"])
+        self._modify(call, resource_id, {k: v for k, v in wanted.items() if v})
 
     def _modify(self, call: Call, subnet: str, wanted: Mapping[str, bool]) -> None:
         for name, value in wanted.items():  # one attribute a call (API)
@@ -236,6 +266,15 @@ class Subnet(Ec2Type):
     def delete(self, call: Call, resource_id: str, state: State) -> None:
         # Network interfaces of tasks and load balancers go a little after what they belonged to.
         call.retry(_IN_USE, errors.if_found, seconds=120, call=call.client("ec2").delete_subnet, SubnetId=resource_id)
+
+
+def _ipv6(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The IPv6 block that is associated, or nothing. VPCs and subnets answer in the same form."""
+    for association in found.get("Ipv6CidrBlockAssociationSet") or []:
+        state = str((association.get("Ipv6CidrBlockState") or {}).get("State", ""))
+        if not state.startswith(("disassociat", "fail")):
+            return dict(association)
+    return {}
 
 
 TYPES: tuple[type[ResourceType], ...] = (Vpc, InternetGateway, Subnet)
