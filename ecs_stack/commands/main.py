@@ -15,7 +15,6 @@ import typer
 from ecs_stack.commands import change, local, look
 from ecs_stack.errors import EcsStackError, RefusedError
 
-ISSUES = "https://github.com/ecs-stack/ecs-stack/issues"
 INTERRUPTED = 130
 
 # Typer brings its own copy of click, in a place that moves: its exceptions are found by one that is public.
@@ -83,7 +82,7 @@ def _usage(error: typer.BadParameter) -> RefusedError:
 def _report_bug() -> None:
     from ecs_stack.render.output import Output
 
-    Output().bug(ISSUES)
+    Output().bug()
 
 
 @contextmanager

@@ -95,10 +95,10 @@ class Output:
         problems = [Text(f"  {problem}") for problem in error.problems]
         self._print(self._err, head, *problems, *([Text(error.hint)] if error.hint else ()))
 
-    def bug(self, where: str) -> None:
+    def bug(self) -> None:
         """The traceback of the exception that is being handled: nobody foresaw it."""
         self._err.file.write(traceback.format_exc())
-        self.say(f"This is a bug in ecs-stack. Please report it with the lines above: {where}")
+        self.say("This is a bug in ecs-stack. Please report it, with the lines above.")
 
     def require_terminal(self, *, instead: str) -> None:
         """Refuses what would have to ask a question that nobody can answer."""

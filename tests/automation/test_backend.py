@@ -1,0 +1,57 @@
+"""Where the state is, and with which environment the engine finds it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from ecs_stack.automation.backend import Backend
+from ecs_stack.errors import RefusedError
+
+
+def test_the_projects_folder_is_the_default(tmp_path: Path) -> None:
+    backend = Backend.configured(tmp_path, {})
+    assert backend == Backend.local(tmp_path)
+    assert backend.url == f"file://{tmp_path}/.ecs-stack/state"
+    assert (backend.project, backend.is_folder, backend.has("dev")) == ("ecs-stack", True, False)
+
+
+def test_what_the_user_configured_wins_on_aws(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: shop\nruntime: python\nbackend: {url: 's3://states'}\n")
+    assert Backend.configured(tmp_path, {}).url == "s3://states"
+    other = Backend.configured(tmp_path, {"PULUMI_BACKEND_URL": "gs://states"})
+    assert (other.url, other.project, other.is_folder, other.has("dev")) == ("gs://states", "shop", False, None)
+    assert not other.is_empty(), "only the engine can tell"
+    assert Backend.local(tmp_path).is_folder
+
+
+def test_a_passphrase_of_the_users_is_for_backends_of_the_users(tmp_path: Path) -> None:
+    theirs = {"PULUMI_CONFIG_PASSPHRASE": "theirs", "HOME": "/home/ann"}
+    folder, remote = Backend.local(tmp_path), Backend.configured(tmp_path, {"PULUMI_BACKEND_URL": "s3://states"})
+    assert "PULUMI_CONFIG_PASSPHRASE" not in folder.environment(theirs)
+    assert folder.environment(theirs)["PULUMI_CONFIG_PASSPHRASE_FILE"] == f"{tmp_path}/.ecs-stack/passphrase"
+    assert folder.environment(theirs)["HOME"] == "/home/ann"
+    assert remote.environment(theirs)["PULUMI_CONFIG_PASSPHRASE"] == "theirs"
+    assert "PULUMI_CONFIG_PASSPHRASE_FILE" not in remote.environment(theirs)
+
+
+def test_everybody_who_starts_at_once_gets_one_passphrase(tmp_path: Path) -> None:
+    backend = Backend.local(tmp_path)
+
+    def prepare(_: int) -> str:
+        backend.prepare()
+        return backend.passphrase_file.read_text()
+
+    with ThreadPoolExecutor(8) as pool:
+        seen = set(pool.map(prepare, range(16)))
+    assert len(seen) == 1
+    assert len(seen.pop()) >= 32
+    assert [path.name for path in backend.home.iterdir() if path.is_file()] == ["passphrase"]
+
+
+def test_a_project_file_that_is_no_yaml_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.yaml").write_text("name: [")
+    with pytest.raises(RefusedError, match=r"Pulumi\.yaml can't be read"):
+        Backend.local(tmp_path)
