@@ -293,9 +293,8 @@ class Service(EcsType):
         if found["status"] != "DRAINING":
             if not force and found.get("schedulingStrategy") != "DAEMON" and found["desiredCount"]:
                 errors.if_found(client.update_service, cluster=cluster, service=resource_id, desiredCount=0)
-            # "The service cannot be stopped while deployments are active."
-            call.retry(
-                ("InvalidParameterException",),
+            call.retry_if(
+                lambda error: "while deployments are active" in str(error),
                 errors.ignoring,
                 seconds=_GONE,
                 codes=("ServiceNotActiveException",),

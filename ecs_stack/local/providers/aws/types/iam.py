@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
+from botocore.exceptions import ClientError
+
 from .. import errors
 from ..call import Call
 from ..errors import ProviderError
@@ -64,9 +66,8 @@ class Role(ResourceType):
             "path": "Path",
             "permissionsBoundary": "PermissionsBoundary",
         }
-        # A principal that was just made isn't known to IAM for a while.
-        answer = call.retry(
-            ("MalformedPolicyDocument", *_BUSY),
+        answer = call.retry_if(
+            _passing,
             client.create_role,
             seconds=5,
             RoleName=inputs["name"],
@@ -117,8 +118,8 @@ class Role(ResourceType):
     def update(self, call: Call, resource_id: str, state: State, inputs: State, changed: frozenset[str]) -> None:
         client = call.client("iam")
         if "assumeRolePolicy" in changed:
-            call.retry(
-                ("MalformedPolicyDocument", *_BUSY),
+            call.retry_if(
+                _passing,
                 client.update_assume_role_policy,
                 seconds=5,
                 RoleName=resource_id,
@@ -234,6 +235,13 @@ class RolePolicy(ResourceType):
     def delete(self, call: Call, resource_id: str, state: State) -> None:
         role, _, name = resource_id.partition(":")
         errors.if_found(call.client("iam").delete_role_policy, RoleName=role, PolicyName=name)
+
+
+def _passing(error: ClientError) -> bool:
+    """Whether another change is under way, or a principal that was just made isn't known to IAM yet."""
+    return errors.code(error) in _BUSY or (
+        errors.code(error) == "MalformedPolicyDocument" and "Invalid principal" in str(error)
+    )
 
 
 def document(value: Any) -> str:

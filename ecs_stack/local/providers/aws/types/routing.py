@@ -40,12 +40,7 @@ _INLINE: Mapping[str, str] = {
 }
 #: Seconds until a target that was just made can be routed to.
 _TARGET_READY = 60
-_NOT_READY = (
-    "InvalidParameterException",
-    "InvalidTransitGatewayID.NotFound",
-    "InvalidNatGatewayID.NotFound",
-    "InvalidGatewayID.NotFound",
-)
+_NOT_READY = ("InvalidParameterException", "InvalidTransitGatewayID.NotFound")
 
 
 class RouteTable(Ec2Type):
