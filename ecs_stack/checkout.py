@@ -1,5 +1,4 @@
-"""What concerns a checkout as a whole: plain pulumi beside this command, the reset of the local cloud,
-versions."""
+"""What concerns a checkout as a whole: plain pulumi beside this command, the reset of the local cloud, versions."""
 
 from __future__ import annotations
 

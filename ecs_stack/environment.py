@@ -1,7 +1,6 @@
 """The public face: load an environment, preview, up, destroy, status, logs, outputs. Composes what is below.
 
-Library code: it prints nothing, ends nothing, keeps no global state, and may be called from several
-threads. Every
+Library code: it prints nothing, ends nothing, keeps no global state, and may be called from several threads. Every
 method returns a result of ``ecs_stack.results`` or raises an error of ``ecs_stack.errors``.
 """
 
@@ -69,8 +68,7 @@ class Environment:
     def load(cls, root: Path, name: str, *, target: str | None = None) -> Environment:
         """The environment called ``name``; ``target`` (``aws`` or ``local``) overrides the file's.
 
-        Raises SpecError if the file is missing or wrong, unless there is a stack: then what needs only the
-        stack
+        Raises SpecError if the file is missing or wrong, unless there is a stack: then what needs only the stack
         (status, logs, outputs, destroy) goes on working, and preview and up raise it.
         """
         root = root.resolve()
@@ -200,8 +198,7 @@ class Environment:
     ) -> Iterator[LogLine]:
         """The services' output (all of them by default), the oldest line first.
 
-        Either the last ``tail`` lines, or those from ``since`` on (an aware datetime); then, with
-        ``follow``, new
+        Either the last ``tail`` lines, or those from ``since`` on (an aware datetime); then, with ``follow``, new
         ones until ``until`` says so. Raises NotFoundError for a service that isn't there.
         """
         found = self._find(_engine(None))
@@ -230,8 +227,7 @@ class Environment:
         return Stack(backend, self.name, engine=engine, environment=environment)
 
     def _applied(self, engine: engines.Engine, target: Target) -> StackOutputs | None:
-        """The outputs of the stack as it is now; None before the first up. Refuses a stack of another
-        target."""
+        """The outputs of the stack as it is now; None before the first up. Refuses a stack of another target."""
         stack = self._stack(engine, os.environ)
         if not stack.exists():
             return None

@@ -1,7 +1,7 @@
 """One exception tree. An error says what happened, why, and what to do now.
 
-Exit codes (the same for every verb): 1 failed (the work was tried), 2 refused (nothing was touched),
-4 rolled back, 130 interrupted. 0 (done) and 3 (changes are pending) are not errors.
+Exit codes (the same for every verb): 1 failed (the work was tried), 2 refused (nothing was touched), 4 rolled back,
+130 interrupted. 0 (done) and 3 (changes are pending) are not errors.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from typing import Any
 class EcsStackError(Exception):
     """The work was tried and failed.
 
-    ``message`` says what happened and why in one sentence; ``hint`` says what to do now; ``problems`` has a
-    line for
+    ``message`` says what happened and why in one sentence; ``hint`` says what to do now; ``problems`` has a line for
     each thing that is wrong, where there are several.
     """
 
@@ -27,9 +26,8 @@ class EcsStackError(Exception):
 
 
 class UpdateFailedError(EcsStackError):
-    """The engine changed some resources, or none, and then failed. ``problems`` names each resource that
-    failed,
-    with the provider's own words."""
+    """The engine changed some resources, or none, and then failed. ``problems`` names each resource that failed, with
+    the provider's own words."""
 
 
 class InterruptedRunError(EcsStackError):
@@ -53,8 +51,7 @@ class NotFoundError(RefusedError):
 
 
 class EngineError(RefusedError):
-    """No Pulumi engine of the pinned version was found, and none could be made; or it can't read its
-    state."""
+    """No Pulumi engine of the pinned version was found, and none could be made; or it can't read its state."""
 
 
 class DockerError(RefusedError):

@@ -167,8 +167,7 @@ class DeploymentStatus:
 class ServiceStatus:
     """A service as it runs now.
 
-    ``status`` is ECS's: ACTIVE, DRAINING, INACTIVE, or MISSING for one that was deleted behind our back.
-    ``healthy``
+    ``status`` is ECS's: ACTIVE, DRAINING, INACTIVE, or MISSING for one that was deleted behind our back. ``healthy``
     counts targets that the load balancer finds healthy, None without a load balancer.
     """
 

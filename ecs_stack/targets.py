@@ -1,7 +1,6 @@
 """Where an environment runs: what has to hold before anything is touched, and how AWS is reached.
 
-Nothing here changes the process's environment: the engine gets its own, and clients are made with what they
-need.
+Nothing here changes the process's environment: the engine gets its own, and clients are made with what they need.
 """
 
 from __future__ import annotations
@@ -24,8 +23,7 @@ ClientFactory = Callable[[str], Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """An open target. ``environment`` is the whole process environment for the engine; ``client`` makes a
-    boto3
+    """An open target. ``environment`` is the whole process environment for the engine; ``client`` makes a boto3
     client of a service."""
 
     environment: Mapping[str, str]
@@ -43,8 +41,7 @@ class Target(ABC):
 
     @abstractmethod
     def check(self, *, account: str | None, images: Collection[str]) -> None:
-        """Refuses what can't work, before anything is touched: the wrong account, an image that doesn't
-        exist."""
+        """Refuses what can't work, before anything is touched: the wrong account, an image that doesn't exist."""
 
     @abstractmethod
     @contextmanager
@@ -53,8 +50,7 @@ class Target(ABC):
 
     @abstractmethod
     def connect(self) -> ClientFactory:
-        """boto3 clients for an environment that runs. Starts nothing; raises RefusedError if nothing
-        answers."""
+        """boto3 clients for an environment that runs. Starts nothing; raises RefusedError if nothing answers."""
 
     @abstractmethod
     def urls(self, outputs: StackOutputs) -> dict[str, str]:
@@ -236,8 +232,7 @@ def _needs_extra() -> Iterator[None]:
 
 
 def _url(service: ServiceOutputs, host: str, port: int) -> str:
-    """A host of the route that resolves by itself or belongs to the domain is used, the balancer's
-    otherwise."""
+    """A host of the route that resolves by itself or belongs to the domain is used, the balancer's otherwise."""
     named = service.host
     if named and "*" not in named and "?" not in named and (host != "localhost" or named.endswith(".localhost")):
         host = named
@@ -247,6 +242,5 @@ def _url(service: ServiceOutputs, host: str, port: int) -> str:
 
 
 def _without_aws(environment: Mapping[str, str]) -> dict[str, str]:
-    """Settings of the user's account (profiles, regions, endpoints of services) must not reach the local
-    cloud."""
+    """Settings of the user's account (profiles, regions, endpoints of services) must not reach the local cloud."""
     return {name: value for name, value in environment.items() if not name.startswith("AWS_")}

@@ -1,9 +1,7 @@
 """Where the engine keeps an environment's state, and what it reads it with.
 
-Everything is under ``.ecs-stack/`` in the project root, so that plain ``pulumi`` in the checkout (whose
-Pulumi.yaml
-names ``.ecs-stack/stacks`` as its ``stackConfigDir``) works on the same state, configuration and encryption
-salt.
+Everything is under ``.ecs-stack/`` in the project root, so that plain ``pulumi`` in the checkout (whose Pulumi.yaml
+names ``.ecs-stack/stacks`` as its ``stackConfigDir``) works on the same state, configuration and encryption salt.
 """
 
 from __future__ import annotations
@@ -34,9 +32,8 @@ _PASSPHRASES = {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"}
 class Backend:
     """The state of one project.
 
-    ``root`` is the project's folder, ``home`` the one that everything of the engine's is kept in, ``url``
-    the engine's
-    backend URL.
+    ``root`` is the project's folder, ``home`` the one that everything of the engine's is kept in, ``url`` the
+    engine's backend URL.
     """
 
     root: Path
@@ -105,8 +102,7 @@ class Backend:
     def work_dir(self, stack: str) -> Path:
         """A private folder for the stack's engine runs, with a project file that equals the checkout's.
 
-        ``stackConfigDir`` has to be relative: the engine joins it to the project's folder even if it is
-        absolute.
+        ``stackConfigDir`` has to be relative: the engine joins it to the project's folder even if it is absolute.
         """
         folder = self.home / "work" / stack
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,10 +1,9 @@
 """One run of the engine, which survives Ctrl-C long enough to finish what it is doing.
 
 The SDK's own runner starts the engine in the terminal's process group and leaves it behind when Python is
-interrupted, with its program and its providers gone. This one keeps the engine out of the group, passes one
-interrupt on (the engine then finishes the operations in flight, saves its state and releases its lock) and
-waits.
-A second interrupt makes the engine give up on those operations.
+interrupted, with its program and its providers gone. This one keeps the engine out of the group, passes one interrupt
+on (the engine then finishes the operations in flight, saves its state and releases its lock) and waits. A second
+interrupt makes the engine give up on those operations.
 """
 
 from __future__ import annotations
@@ -54,8 +53,7 @@ class EngineCommand(auto.PulumiCommand):
         on_output: OnLine | None = None,
         on_error: OnLine | None = None,
     ) -> auto.CommandResult:
-        """Runs the engine to its end. Raises the SDK's CommandError, or KeyboardInterrupt before it
-        started."""
+        """Runs the engine to its end. Raises the SDK's CommandError, or KeyboardInterrupt before it started."""
         process = subprocess.Popen(
             [self.command, "--non-interactive", *args],
             cwd=cwd,

@@ -1,10 +1,8 @@
 """Which inputs of a resource differ, in words for people: the engine's step metadata -> PropertyChange.
 
-Values come from engine events, in which secrets are blinded already; what marks them is turned into
-``[secret]``.
-A string that holds a JSON document (a task's container definitions, a policy) is compared inside, so that a
-change
-of one environment variable reads as that.
+Values come from engine events, in which secrets are blinded already; what marks them is turned into ``[secret]``. A
+string that holds a JSON document (a task's container definitions, a policy) is compared inside, so that a change of
+one environment variable reads as that.
 """
 
 from __future__ import annotations
@@ -21,8 +19,7 @@ from ecs_stack.results import PropertyChange
 SECRET = "[secret]"  # noqa: S105 (what stands for one)
 UNKNOWN = "(known after apply)"
 
-# sdk/go/common/resource: SigKey and SecretSig mark a secret; UnknownStringValue marks what a preview can't
-# know.
+# sdk/go/common/resource: SigKey and SecretSig mark a secret; UnknownStringValue marks what a preview can't know.
 _SIGNATURE_KEY = "4dabf18193072939515e22adb298388d"
 _SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105
 _UNKNOWNS = re.compile(
@@ -91,8 +88,7 @@ def _compare(path: str, before: Any, after: Any, forces: bool) -> Iterator[Prope
 
 
 def _names(items: list[Any]) -> dict[str, Any] | None:
-    """The items by their ``name``, if each has its own: order then says nothing. A name-value pair is its
-    value."""
+    """The items by their ``name``, if each has its own: order then says nothing. A name-value pair is its value."""
     found: dict[str, Any] = {}
     for item in items:
         if not isinstance(item, dict) or not isinstance(item.get("name"), str) or item["name"] in found:

@@ -122,8 +122,7 @@ class Recorder:
 
     @property
     def touched(self) -> bool:
-        """Whether the run has begun to change anything outside the state: components and providers live in
-        it only."""
+        """Whether the run has begun to change anything but the state, where components and providers live."""
         with self._lock:
             return any(
                 r.custom and r.kind is not ChangeKind.SAME and not r.type.startswith(_PROVIDERS)

@@ -1,7 +1,6 @@
 """One stack and its engine runs: preview, up, destroy, outputs. No run more than is needed.
 
-Stacks of one process share nothing and may run at the same time, each in its own thread. Ctrl-C
-(KeyboardInterrupt)
+Stacks of one process share nothing and may run at the same time, each in its own thread. Ctrl-C (KeyboardInterrupt)
 ends a run after the operations in flight; see ``command``.
 """
 
@@ -30,8 +29,7 @@ Program = Callable[[], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Update:
-    """What an engine run changed. ``outputs`` are the stack's; secrets are blinded. ``duration`` is in
-    seconds."""
+    """What an engine run changed. ``outputs`` are the stack's; secrets are blinded. ``duration`` is in seconds."""
 
     changes: tuple[ResourceChange, ...]
     summary: ChangeSummary
@@ -41,8 +39,7 @@ class Update:
 
 @dataclass(frozen=True, kw_only=True)
 class StackSummary:
-    """A stack as the backend lists it. ``resources`` counts the stack's own root resource, as the engine
-    does."""
+    """A stack as the backend lists it. ``resources`` counts the stack's own root resource, as the engine does."""
 
     name: str
     resources: int
@@ -73,8 +70,7 @@ class Stack:
         return True
 
     def preview(self, program: Program, *, on_progress: OnProgress | None = None) -> Preview:
-        """What an up would change. Touches nothing: a stack that doesn't exist is previewed on a throwaway
-        state."""
+        """What an up would change. Touches nothing: a stack that doesn't exist is previewed on a throwaway state."""
         if self.exists():
             return self._preview(self._backend, program, on_progress)
         with self._backend.throwaway() as backend:
@@ -104,8 +100,7 @@ class Stack:
         return _planned(self.name, recorder)
 
     def destroy(self, *, on_progress: OnProgress | None = None, total: int | None = None) -> Update:
-        """Deletes every resource, then the stack and all that is kept of it. Raises NotFoundError without
-        one."""
+        """Deletes every resource, then the stack and all that is kept of it. Raises NotFoundError without one."""
         self._require()
         recorder = Recorder(on_progress, total)
         with self._translated("destroy", None, recorder) as stack:
@@ -163,8 +158,7 @@ class Stack:
     def _translated(
         self, doing: str, program: Program | None, recorder: Recorder, backend: Backend | None = None
     ) -> Iterator[_Stack]:
-        """An open stack; failures of its runs come out as errors of ours, and those of the program as
-        themselves."""
+        """An open stack; failures of its runs come out as errors of ours, and those of the program as themselves."""
         guard = _Guard(program) if program else None
         stack = self._open(backend or self._backend, guard)
         try:
@@ -180,8 +174,7 @@ class Stack:
 
 
 class _Stack(auto.Stack):
-    """The SDK's stack without the engine runs around each operation: nothing is selected first, and outputs
-    and
+    """The SDK's stack without the engine runs around each operation: nothing is selected first, and outputs and
     summary, which the SDK fetches with three more runs, come with the events."""
 
     def __init__(self, name: str, command: EngineCommand, work_dir: str, program: Program | None) -> None:

@@ -40,8 +40,7 @@ def preview(
 def up(name: Name, yes: Yes = False, target: Target = None, json: Json = False, root: Root = None) -> None:
     """Make what the environment file says.
 
-    Shows what changes, asks, applies it, and waits until every service runs the revision that was asked
-    for. Exits
+    Shows what changes, asks, applies it, and waits until every service runs the revision that was asked for. Exits
     with 4 if ECS rolled a service back.
     """
     from ecs_stack.environment import Environment

@@ -1,5 +1,4 @@
-"""The command line: the app, and ``main``, the boundary at which every error becomes a message and an exit
-code."""
+"""The command line: the app, and ``main``, the boundary at which every error becomes a message and an exit code."""
 
 from __future__ import annotations
 
@@ -45,8 +44,7 @@ app.add_typer(local.app, name="local")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit code. Prints a traceback for bugs only."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    # gRPC's fork handlers log to stderr when the engine is started beside running servers; nothing here
-    # forks.
+    # gRPC's fork handlers log to stderr when the engine is started beside running servers; nothing here forks.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
     try:
         with _signals():
@@ -87,8 +85,7 @@ def _report_bug() -> None:
 
 @contextmanager
 def _signals() -> Iterator[None]:
-    """A CI system stops a job with SIGTERM, a terminal that closes with SIGHUP: both end a run as Ctrl-C
-    does."""
+    """A CI system stops a job with SIGTERM, a terminal that closes with SIGHUP: both end a run as Ctrl-C does."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt

@@ -54,8 +54,7 @@ def find_root(given: Path | None) -> Path:
 
 
 def moment(text: str, now: datetime) -> datetime:
-    """``10m``, ``2h``, ``1d`` before ``now``, or a time such as ``2026-05-01T10:00`` (UTC without an
-    offset)."""
+    """``10m``, ``2h``, ``1d`` before ``now``, or a time such as ``2026-05-01T10:00`` (UTC without an offset)."""
     if found := re.fullmatch(r"(\d+)([smhd])", text):
         return now - timedelta(**{_UNITS[found[2]]: int(found[1])})
     try:

@@ -34,8 +34,7 @@ def read(
     follow: bool,
     until: Callable[[], bool],
 ) -> Iterator[LogLine]:
-    """The last ``tail`` lines (by default 100, or with ``since`` all from then on); ``follow`` goes on from
-    there."""
+    """The last ``tail`` lines (by default 100, or with ``since`` all from then on); ``follow`` goes on from there."""
     if since is not None and tail is None:
         start = since
         if not follow:

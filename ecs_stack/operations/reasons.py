@@ -1,8 +1,6 @@
-"""Why a task stopped, in words: from what DescribeTasks says (stopCode, stoppedReason, containers' exit
-codes).
+"""Why a task stopped, in words: from what DescribeTasks says (stopCode, stoppedReason, containers' exit codes).
 
-Sources: "Stopped tasks error messages" and "Amazon ECS stopped task error codes" in the Amazon ECS
-Developer Guide;
+Sources: "Stopped tasks error messages" and "Amazon ECS stopped task error codes" in the Amazon ECS Developer Guide;
 exit codes above 128 are 128 + the signal's number (docker run, POSIX shells).
 """
 
@@ -42,8 +40,7 @@ _DEPLOYMENT = re.compile(r"Scaling activity initiated by \(?deployment ([^)]+)\)
 
 
 def exit_code(task: Mapping[str, Any]) -> int | None:
-    """The exit code of the container that ended the task: the first essential-looking failure, or any
-    code."""
+    """The exit code of the container that ended the task: the first essential-looking failure, or any code."""
     codes = [c["exitCode"] for c in task.get("containers", ()) if c.get("exitCode") is not None]
     return next((code for code in codes if code != 0), codes[0] if codes else None)
 

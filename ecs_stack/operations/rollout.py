@@ -1,9 +1,7 @@
 """Waits for deployments, and compares the revision that was asked for with the one that runs.
 
-A service whose deployment was rolled back is stable, so a waiter for stability calls it a success. Here it
-isn't one:
-"Deployment circuit breaker" in the Amazon ECS Developer Guide says that a rolled-back service keeps the
-failed
+A service whose deployment was rolled back is stable, so a waiter for stability calls it a success. Here it isn't one:
+"Deployment circuit breaker" in the Amazon ECS Developer Guide says that a rolled-back service keeps the failed
 deployment only until the rollback has completed, so what failed and why is noted while it lasts.
 """
 
@@ -205,8 +203,7 @@ def _failed_deployment(service: ServiceOutputs, cluster: str, ecs: Any) -> str |
 
 
 def _failed_task(service: ServiceOutputs, cluster: str, ecs: Any) -> Mapping[str, Any] | None:
-    """The last stopped task of the revision that was asked for; rather one that failed than one that was
-    stopped."""
+    """The last stopped task of the revision that was asked for; rather one that failed than one that was stopped."""
     tasks = [
         task
         for task in describe.stopped_tasks(ecs, cluster, service.service_name)

@@ -1,5 +1,4 @@
-"""How an environment's services run now: ECS's counts, deployments and events, and the load balancer's
-view."""
+"""How an environment's services run now: ECS's counts, deployments and events, and the load balancer's view."""
 
 from __future__ import annotations
 
@@ -19,8 +18,7 @@ STOPPED = 10
 def service_statuses(
     outputs: StackOutputs, *, ecs: Any, elbv2: Any, urls: Mapping[str, str]
 ) -> tuple[ServiceStatus, ...]:
-    """Every service of the environment, in the order of their names. ``urls`` maps a service to where it
-    answers."""
+    """Every service of the environment, in the order of their names. ``urls`` maps a service to where it answers."""
     names = [service.service_name for service in outputs.services.values()]
     found = describe.services(ecs, outputs.cluster_name, names)
     return tuple(
