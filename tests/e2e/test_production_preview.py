@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.project import CHECKOUT, Project
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.docker]
 GOLDEN = Path(__file__).parent / "golden" / "prod.txt"
 
 
