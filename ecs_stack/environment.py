@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ecs_stack import program as programs
 from ecs_stack import spec, targets
@@ -20,17 +20,17 @@ from ecs_stack.automation import engine as engines
 from ecs_stack.automation.backend import Backend
 from ecs_stack.automation.stacks import Stack, StackSummary, stacks
 from ecs_stack.errors import (
-    DeploymentFailedError,
     EcsStackError,
     InterruptedRunError,
+    LockedError,
     NotFoundError,
     RefusedError,
-    RolledBackError,
     SpecError,
 )
 from ecs_stack.operations import logs, rollout, task_definitions
 from ecs_stack.operations.aws_errors import translated
 from ecs_stack.operations.status import service_statuses
+from ecs_stack.operations.verdict import raise_unless_reached
 from ecs_stack.outputs import EXPORT, ServiceOutputs, StackOutputs
 from ecs_stack.results import (
     ChangeKind,
@@ -41,7 +41,7 @@ from ecs_stack.results import (
     Preview,
     Progress,
     Rollout,
-    RolloutState,
+    UnlockReceipt,
     UpReceipt,
 )
 from ecs_stack.rules.tags import ENVIRONMENT, PROJECT
@@ -50,7 +50,11 @@ from ecs_stack.targets import Target
 OnProgress = Callable[[Progress], None]
 Approve = Callable[[Preview], None]
 
+_Receipt = TypeVar("_Receipt")
+
 _SERVICE_TYPE = "aws:ecs/service:Service"
+#: Seconds between two looks at a lock that is waited for.
+_LOCK_POLL = 2.0
 
 
 class Environment:
@@ -103,17 +107,25 @@ class Environment:
         with target.open() as session:
             return self._stack(engine, session.environment).preview(self._program(), on_progress=on_progress)
 
-    def up(self, *, on_progress: OnProgress | None = None, approve: Approve | None = None) -> UpReceipt:
+    def up(
+        self, *, on_progress: OnProgress | None = None, approve: Approve | None = None, wait: bool = False
+    ) -> UpReceipt:
         """Makes what the file says, and waits until each service runs the revision that was asked for.
 
-        ``approve`` is called with the preview before anything is touched, and raises to refuse it. Raises
-        RolledBackError or DeploymentFailedError, with the receipt, if a service doesn't reach its revision.
+        ``approve`` is called with the preview before anything is touched, and raises to refuse it. While another run
+        changes the environment, this waits for its end with ``wait`` (and then looks anew at what changes), and raises
+        LockedError without. Raises RolledBackError or DeploymentFailedError, with the receipt, if a service doesn't
+        reach its revision.
         """
         started = time.monotonic()
+        return _patiently(lambda: self._up(on_progress, approve), wait, on_progress)
+
+    def _up(self, on_progress: OnProgress | None, approve: Approve | None) -> UpReceipt:
         self.check()
         programs.load_sdk()
         engine, target = _engine(on_progress), self._declared_target()
         outputs = self._applied(engine, target)
+        self._stack(engine, os.environ).refuse_if_locked()
         with target.open() as session:
             stack = self._stack(engine, session.environment)
             plan = stack.preview(self._program(), on_progress=on_progress)
@@ -142,15 +154,32 @@ class Environment:
             urls=urls,
             duration=time.monotonic() - started,
         )
-        _raise_unless_reached(receipt)
+        raise_unless_reached(receipt)
         return receipt
 
-    def destroy(self, *, on_progress: OnProgress | None = None, approve: Approve | None = None) -> DestroyReceipt:
+    def destroy(
+        self, *, on_progress: OnProgress | None = None, approve: Approve | None = None, wait: bool = False
+    ) -> DestroyReceipt:
         """Deletes everything and the stack. Raises NotFoundError without a stack.
 
-        ``approve`` is called with what would be deleted, and raises to refuse it.
+        ``approve`` is called with what would be deleted, and raises to refuse it. ``wait`` is as for ``up``.
+        """
+        return _patiently(lambda: self._destroy(on_progress, approve), wait, on_progress)
+
+    def unlock(self, *, force: bool = False) -> UnlockReceipt:
+        """Removes the locks of runs that were killed. Raises LockedError while a holder lives.
+
+        ``force`` also removes locks of runs on other machines, where nobody can look from here.
         """
         started = time.monotonic()
+        described = None if isinstance(self._described, SpecError) else self._described
+        engine = _engine(None)
+        backends = _backends(self.root, described.target if described else None)
+        held = [Stack(backend, self.name, engine=engine, environment=os.environ) for backend in backends]
+        removed = [holder for stack in held for holder in stack.unlock(force=force).removed]
+        return UnlockReceipt(environment=self.name, removed=tuple(removed))
+
+    def _destroy(self, on_progress: OnProgress | None, approve: Approve | None) -> DestroyReceipt:
         programs.load_sdk()
         engine = _engine(on_progress)
         found = self._find(engine)
@@ -159,6 +188,7 @@ class Environment:
             total = None
             if approve:
                 plan = stack.preview_destroy(on_progress=on_progress)
+            stack.refuse_if_locked()
                 total = len(plan.changes)
                 approve(plan)
             update = stack.destroy(on_progress=on_progress, total=total)
@@ -356,6 +386,19 @@ def _outputs(exported: Any) -> StackOutputs | None:
         ) from error
 
 
+def _patiently(run: Callable[[], _Receipt], wait: bool, on_progress: OnProgress | None) -> _Receipt:
+    """Runs, with ``wait`` as often as it takes until no other run holds the lock."""
+    while True:
+        try:
+            return run()
+        except LockedError as error:
+            if not wait:
+                raise
+            if on_progress:
+                on_progress(Progress(message=f"waiting: {error.message}"))
+            time.sleep(_LOCK_POLL)
+
+
 def _service(outputs: StackOutputs, name: str) -> ServiceOutputs:
     if name not in outputs.services:
         known = ", ".join(sorted(outputs.services)) or "none"
@@ -368,25 +411,3 @@ def _changing(plan: Preview, outputs: StackOutputs) -> set[str]:
     changes = {c.name for c in plan.changes if c.type == _SERVICE_TYPE and c.kind is not ChangeKind.SAME}
     known = {f"{outputs.environment}-{name}": name for name in outputs.services}
     return {known[name] for name in changes} if changes <= known.keys() else set(outputs.services)
-
-
-def _raise_unless_reached(receipt: UpReceipt) -> None:
-    missed = [r for r in receipt.rollouts if r.state in (RolloutState.ROLLED_BACK, RolloutState.FAILED)]
-    if not missed:
-        return
-    lines = tuple(line for rollout_ in missed for line in _missed(rollout_))
-    name = receipt.environment
-    hint = f"Correct it and run `ecs-stack up {name}` again; `ecs-stack logs {name}` has the tasks' output."
-    names = ", ".join(r.service for r in missed)
-    if any(r.state is RolloutState.ROLLED_BACK for r in missed):
-        message = f"ECS rolled back {names}: the revision that was asked for doesn't run"
-        raise RolledBackError(message, problems=lines, hint=hint, receipt=receipt)
-    message = f"the deployment of {names} failed"
-    raise DeploymentFailedError(message, problems=lines, hint=hint, receipt=receipt)
-
-
-def _missed(missed: Rollout) -> list[str]:
-    runs = f"{missed.running_revision} runs" if missed.running_revision else "nothing runs"
-    what = "was rolled back" if missed.state is RolloutState.ROLLED_BACK else "failed"
-    first = f"{missed.service}: {missed.requested_revision} {what}, {runs}. Reason: {missed.reason}"
-    return [first, *(f"{missed.service} said: {line}" for line in missed.last_lines)]

@@ -257,6 +257,24 @@ class LocalStatus:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LockHolder:
+    """The process that took a lock, and when."""
+
+    user: str
+    host: str
+    pid: int
+    since: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnlockReceipt:
+    """Whose locks ``unlock`` removed; where the state isn't on this machine, the engine doesn't say whose."""
+
+    environment: str
+    removed: tuple[LockHolder, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ResetReceipt:
     """What ``local reset`` removed. ``stacks`` lived in the local cloud, so nothing of them is left."""
 

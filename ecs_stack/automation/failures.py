@@ -6,17 +6,13 @@ The SDK tells failures apart by matching the engine's output; so does this, on t
 
 from __future__ import annotations
 
-import os
 import re
-import socket
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-from urllib.parse import unquote
+from datetime import datetime
 
 import pulumi.automation as auto
 
 from ecs_stack.automation.events import Problem, Recorder
+from ecs_stack.automation.locks import clock
 from ecs_stack.errors import (
     EcsStackError,
     EngineError,
@@ -26,52 +22,12 @@ from ecs_stack.errors import (
 )
 from ecs_stack.results import ChangeKind
 
-_LOCK = re.compile(
-    r"^\s*file://(?P<file>[^?\s]+)(?:\?\S*)?: "
-    r"created by (?P<user>\S+)@(?P<host>\S+) \(pid (?P<pid>\d+)\) at (?P<at>\S+)",
-    re.MULTILINE,
-)
 _ANY_LOCK = re.compile(r": created by (?P<who>.+@.+ \(pid \d+\)) at (?P<at>\S+)")
 _MISSING_PLUGIN = re.compile(r"[Nn]o (?:resource )?plugin '?(?:pulumi-resource-)?([\w-]+)'?")
+_NEWER_STATE = re.compile(
+    r"deployment version is too new|newer than what this version|unknown checkpoint version|too new"
+)
 _PREFIX = re.compile(r"^(?:error:\s*)+")
-
-
-@dataclass(frozen=True)
-class Lock:
-    """A lock file of the folder backend."""
-
-    file: Path
-    user: str
-    host: str
-    pid: int
-    at: datetime
-
-    @property
-    def is_stale(self) -> bool:
-        """Whether its process ran on this machine and is gone: an engine that was killed leaves its lock."""
-        if self.host != socket.gethostname():
-            return False
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return True
-        except PermissionError:
-            return False
-        return False
-
-
-def locks(error: auto.CommandError) -> list[Lock]:
-    """The lock files that the engine found in its way."""
-    return [
-        Lock(
-            Path(unquote(found["file"])),
-            found["user"],
-            found["host"],
-            int(found["pid"]),
-            datetime.fromisoformat(found["at"]).astimezone(UTC),
-        )
-        for found in _LOCK.finditer(str(error))
-    ]
 
 
 def interruption(environment: str, doing: str, recorder: Recorder) -> InterruptedRunError:
@@ -93,6 +49,11 @@ def translate(error: auto.CommandError, *, environment: str, doing: str, recorde
             f"the state of {environment} can't be decrypted: the passphrase is not the right one",
             hint="Put the right one into .ecs-stack/passphrase, or set PULUMI_CONFIG_PASSPHRASE_FILE.",
         )
+    if _NEWER_STATE.search(text):
+        return EngineError(
+            f"the state of {environment} was written by a newer engine than this one",
+            hint="Use that version of ecs-stack and its engine, or newer ones: `pip install --upgrade ecs-stack`.",
+        )
     causes = _causes(recorder.problems)
     plugin = _MISSING_PLUGIN.search(text)
     if plugin and not recorder.touched:
@@ -111,16 +72,21 @@ def translate(error: auto.CommandError, *, environment: str, doing: str, recorde
 
 def _locked(error: auto.CommandError, environment: str) -> LockedError:
     found = _ANY_LOCK.search(str(error))
-    who = f" by {found['who']} since {_clock(found['at'])}" if found else ""
+    return locked(environment, f"{found['who']} since {_at(found['at'])}" if found else None)
+
+
+def locked(environment: str, holder: str | None) -> LockedError:
+    """What somebody is told whose run found a lock. ``holder`` says who holds it and since when, if that is known."""
     return LockedError(
-        f"the state of {environment} is locked{who}: another run is changing it",
-        hint="Wait until that run ends. If it is gone for good, `pulumi cancel` removes its lock.",
+        f"the state of {environment} is locked{f' by {holder}' if holder else ''}: another run is changing it",
+        hint=f"Wait until that run ends (`--wait` does). If it is gone for good, `ecs-stack unlock {environment}` "
+        "removes its lock.",
     )
 
 
-def _clock(at: str) -> str:
+def _at(at: str) -> str:
     try:
-        return datetime.fromisoformat(at).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        return clock(datetime.fromisoformat(at))
     except ValueError:
         return at
 

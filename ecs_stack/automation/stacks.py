@@ -7,7 +7,7 @@ ends a run after the operations in flight; see ``command``.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,13 +15,14 @@ from typing import Any
 
 import pulumi.automation as auto
 
+from ecs_stack.automation import locks, sdk_costs
 from ecs_stack.automation.backend import Backend
 from ecs_stack.automation.command import EngineCommand
 from ecs_stack.automation.engine import Engine
 from ecs_stack.automation.events import Recorder, summarize
-from ecs_stack.automation.failures import interruption, locks, translate
-from ecs_stack.errors import NotFoundError
-from ecs_stack.results import ChangeSummary, Preview, Progress, ResourceChange
+from ecs_stack.automation.failures import interruption, locked, translate
+from ecs_stack.errors import LockedError, NotFoundError, RefusedError
+from ecs_stack.results import ChangeSummary, Preview, Progress, ResourceChange, UnlockReceipt
 
 OnProgress = Callable[[Progress], None]
 Program = Callable[[], None]
@@ -107,6 +108,51 @@ class Stack:
             _unless_stale(lambda: stack.destroy(on_event=recorder, show_secrets=False))
             self._remove(stack)
         return _update(recorder)
+
+    def refuse_if_locked(self) -> None:
+        """Raises LockedError while another run changes the stack, where that can be told before a run of the engine."""
+        folder = locks.folder_of(self._backend, self.name)
+        held = [lock for lock in locks.in_folder(folder) if not lock.is_stale] if folder else []
+        if held:
+            raise locked(self.name, locks.describe(held[0].holder))
+
+    def unlock(self, *, force: bool = False) -> UnlockReceipt:
+        """Removes the locks of runs that are gone; ``force`` also those of which that can't be told from here.
+
+        Raises LockedError, and removes nothing, if a holder lives on this machine, or may live on another.
+        """
+        folder = locks.folder_of(self._backend, self.name)
+        if folder is None:
+            return self._cancel(force)
+        held = locks.in_folder(folder)
+        for lock in held:
+            if lock.is_here and not lock.is_stale:
+                raise LockedError(
+                    f"the state of {self.name} is locked by {locks.describe(lock.holder)}, and that process is running",
+                    hint=f"Wait until it ends, or stop it: `kill -INT {lock.holder.pid}`.",
+                )
+            if not lock.is_here and not force:
+                raise LockedError(
+                    f"the state of {self.name} is locked by {locks.describe(lock.holder)}: whether that run is gone "
+                    "can't be told from this machine",
+                    hint=f"Look there. If it is gone, `ecs-stack unlock {self.name} --force` removes its lock.",
+                )
+        for lock in held:
+            lock.remove()
+        return UnlockReceipt(environment=self.name, removed=tuple(lock.holder for lock in held))
+
+    def _cancel(self, force: bool) -> UnlockReceipt:
+        """The engine's own way, for a state that isn't in a folder: it asks nobody whether the holder is gone."""
+        if not force:
+            raise RefusedError(
+                f"the state of {self.name} isn't on this machine, so whether a lock's holder is gone can't be told",
+                hint="A run that finds a lock names its holder: look there. If it is gone, "
+                f"`ecs-stack unlock {self.name} --force` removes every lock.",
+            )
+        self._require()
+        with self._translated("unlock", None, Recorder()) as stack:
+            stack.command.run(["cancel", "--yes", "--stack", self.name], stack.workspace.work_dir, {})
+        return UnlockReceipt(environment=self.name, removed=())
 
     def forget(self) -> None:
         """Removes the stack, and nothing of what it made: for resources that are known to be gone."""
@@ -206,7 +252,8 @@ class _Guard:
         self._program = program
         self.error: Exception | None = None
 
-    def __call__(self) -> None:
+    def __call__(self) -> Awaitable[None]:
+        sdk_costs.silence_debug_messages()
         try:
             self._program()
         except Exception as error:
@@ -234,11 +281,11 @@ def _unless_stale(run: Callable[[], object]) -> None:
     try:
         run()
     except auto.ConcurrentUpdateError as error:
-        held = locks(error)
+        held = locks.in_the_way(error)
         if not held or not all(lock.is_stale for lock in held):
             raise
         for lock in held:
-            lock.file.unlink(missing_ok=True)
+            lock.remove()
         run()
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ecs_stack.commands.options import Json, Name, Root, Target, Yes, find_root
+from ecs_stack.commands.options import Json, Name, Root, Target, Wait, Yes, find_root
 
 if TYPE_CHECKING:
     from ecs_stack.results import Preview
@@ -37,7 +37,14 @@ def preview(
         raise typer.Exit(PENDING)
 
 
-def up(name: Name, yes: Yes = False, target: Target = None, json: Json = False, root: Root = None) -> None:
+def up(
+    name: Name,
+    yes: Yes = False,
+    wait: Wait = False,
+    target: Target = None,
+    json: Json = False,
+    root: Root = None,
+) -> None:
     """Make what the environment file says.
 
     Shows what changes, asks, applies it, and waits until every service runs the revision that was asked for. Exits
@@ -58,11 +65,18 @@ def up(name: Name, yes: Yes = False, target: Target = None, json: Json = False, 
                 if plan.summary.pending and not yes:
                     output.confirm(f"Apply this to {name}? [y/N]", answers=("y", "Y", "yes"))
 
-        receipt = environment.up(on_progress=steps, approve=approve)
+        receipt = environment.up(on_progress=steps, approve=approve, wait=wait)
     output.up(receipt)
 
 
-def destroy(name: Name, yes: Yes = False, target: Target = None, json: Json = False, root: Root = None) -> None:
+def destroy(
+    name: Name,
+    yes: Yes = False,
+    wait: Wait = False,
+    target: Target = None,
+    json: Json = False,
+    root: Root = None,
+) -> None:
     """Delete everything of an environment, and its stack.
 
     Shows what goes, and asks for the environment's name.
@@ -81,5 +95,25 @@ def destroy(name: Name, yes: Yes = False, target: Target = None, json: Json = Fa
                 output.plan(plan)
                 output.confirm(f"Type the environment's name to delete all of it ({name}):", answers=(name,))
 
-        receipt = environment.destroy(on_progress=steps, approve=None if yes else approve)
+        receipt = environment.destroy(on_progress=steps, approve=None if yes else approve, wait=wait)
     output.destroy(receipt)
+
+
+def unlock(
+    name: Name,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Also remove locks of runs that this machine can't look for."),
+    ] = False,
+    target: Target = None,
+    json: Json = False,
+    root: Root = None,
+) -> None:
+    """Remove the locks that killed runs left on an environment.
+
+    Checks that the process that took a lock is gone, and refuses while it lives.
+    """
+    from ecs_stack.environment import Environment
+    from ecs_stack.render.output import Output
+
+    Output(json=json).unlock(Environment.load(find_root(root), name, target=target).unlock(force=force))

@@ -27,6 +27,7 @@ from ecs_stack.results import (
     UpReceipt,
 )
 
+    UnlockReceipt,
 #: Columns where there is no terminal to fit into: nothing is wrapped for who reads a pipe.
 WIDE = 10_000
 
@@ -56,6 +57,9 @@ class Output:
         self._show(found, status.environment(found))
 
     def environments(self, found: Sequence[EnvironmentSummary]) -> None:
+    def unlock(self, receipt: UnlockReceipt) -> None:
+        self._show(receipt, *receipts.unlock(receipt))
+
         self._show(found, status.environments(found))
 
     def outputs(self, found: StackOutputs) -> None:

@@ -6,7 +6,7 @@ from rich.text import Text
 
 from ecs_stack.render.changes import summary
 from ecs_stack.render.words import count, duration
-from ecs_stack.results import DestroyReceipt, ResetReceipt, Rollout, RolloutState, UpReceipt
+from ecs_stack.results import DestroyReceipt, ResetReceipt, Rollout, RolloutState, UnlockReceipt, UpReceipt
 
 _STATES = {
     RolloutState.UNCHANGED: ("runs as before", "dim"),
@@ -29,6 +29,12 @@ def destroy(receipt: DestroyReceipt) -> list[Text]:
     """What was deleted."""
     what = summary(receipt.summary, done=True)
     return [Text(f"{receipt.environment} is gone: {what} ({duration(receipt.duration)})")]
+
+
+def unlock(receipt: UnlockReceipt) -> list[Text]:
+    """Whose locks were removed."""
+    removed = [Text(f"Removed the lock of {who.user}@{who.host} (pid {who.pid})") for who in receipt.removed]
+    return removed or [Text(f"{receipt.environment} isn't locked")]
 
 
 def reset(receipt: ResetReceipt) -> list[Text]:

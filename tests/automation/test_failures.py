@@ -10,7 +10,7 @@ import pytest
 from pulumi.automation.errors import create_command_error
 
 from ecs_stack.automation.events import Problem, Recorder
-from ecs_stack.automation.failures import interruption, locks, translate
+from ecs_stack.automation.failures import interruption, translate
 from ecs_stack.errors import EcsStackError, EngineError, LockedError, UpdateFailedError
 
 
@@ -37,20 +37,6 @@ def test_a_lock_says_who_holds_it_and_since_when() -> None:
     assert isinstance(error, LockedError)
     assert error.exit_code == 2
     assert "ann@build-7 (pid 4711) since 2026-11-24 09:35:05 UTC" in error.message
-
-
-@pytest.mark.parametrize(
-    ("host", "pid", "stale"),
-    [
-        pytest.param(socket.gethostname(), 2**22 + 1, True, id="a process of this machine that is gone"),
-        pytest.param(socket.gethostname(), os.getpid(), False, id="a process that lives"),
-        pytest.param("elsewhere", 2**22 + 1, False, id="another machine"),
-    ],
-)
-def test_only_a_dead_process_of_this_machine_leaves_a_stale_lock(host: str, pid: int, stale: bool) -> None:
-    (lock,) = locks(locked(host, pid))
-    assert lock.is_stale is stale
-    assert str(lock.file) == "/srv/my shop/.ecs-stack/state/.pulumi/locks/organization/ecs-stack/dev/7a.json"
 
 
 def test_the_providers_words_without_a_traceback_and_without_echoes() -> None:

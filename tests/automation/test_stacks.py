@@ -138,8 +138,8 @@ def test_a_lock_is_refused_unless_its_process_is_gone(stack: Stack, tmp_path: Pa
     folder = tmp_path / ".ecs-stack/state/.pulumi/locks/organization/ecs-stack/dev"
     folder.mkdir(parents=True, exist_ok=True)
     lock = {"pid": os.getpid(), "username": "ann", "hostname": socket.gethostname()}
-    (folder / "1.json").write_text(json.dumps({**lock, "timestamp": "2026-05-01T10:00:00Z"}))
-    with pytest.raises(LockedError, match=r"ann@.* since 2026-05-01 10:00:00 UTC"):
+    (folder / "1.json").write_text(json.dumps({**lock, "timestamp": "2099-05-01T10:00:00Z"}))
+    with pytest.raises(LockedError, match=r"ann@.* since 2099-05-01 10:00:00 UTC"):
         stack.up(program(2))
     (folder / "1.json").write_text(json.dumps({**lock, "pid": 2**22 + 1, "timestamp": "2026-05-01T10:00:00Z"}))
     assert stack.up(program(2)).summary.update == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,24 @@ from ecs_stack.errors import (
     DeploymentFailedError,
     DockerError,
     EcsStackError,
+    LockedError,
     NotFoundError,
     RefusedError,
     RolledBackError,
     SpecError,
 )
 from ecs_stack.outputs import EXPORT, LoadBalancerOutputs, ServiceOutputs, StackOutputs
-from ecs_stack.results import ChangeKind, ChangeSummary, Preview, ResourceChange, Rollout, RolloutState
+from ecs_stack.results import (
+    ChangeKind,
+    ChangeSummary,
+    LockHolder,
+    Preview,
+    Progress,
+    ResourceChange,
+    Rollout,
+    RolloutState,
+    UnlockReceipt,
+)
 
 DEV = """
 target: local
@@ -55,6 +67,7 @@ OUTPUTS = StackOutputs(
         )
     },
 )
+HOLDER = LockHolder(user="ann", host="build-7", pid=7, since=datetime(2026, 5, 1, tzinfo=UTC))
 SERVICE = ResourceChange(urn="s", type="aws:ecs/service:Service", name="dev-api", kind=ChangeKind.UPDATE, parent=None)
 
 
@@ -69,6 +82,7 @@ class World:
         self.state = RolloutState.COMPLETED
         self.refuses: Exception | None = None
 
+        self.locks: list[LockedError] = []
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
@@ -84,6 +98,13 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
             return known.exported is not None
 
         def outputs(self) -> Mapping[str, Any]:
+        def refuse_if_locked(self) -> None:
+            if known.locks:
+                raise known.locks.pop()
+
+        def unlock(self, *, force: bool) -> UnlockReceipt:
+            return UnlockReceipt(environment="dev", removed=(HOLDER,) if force else ())
+
             return known.exported or {}
 
         def accounts(self) -> set[str]:
@@ -245,6 +266,29 @@ def test_a_stack_stays_on_its_target(world: World, tmp_path: Path) -> None:
 def test_another_target_than_the_files(world: World, tmp_path: Path) -> None:
     load(tmp_path, target="aws").up()
     assert "open aws" in world.calls
+
+
+def test_a_locked_environment_is_refused_or_waited_for(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.exported = {EXPORT: OUTPUTS.to_dict()}
+    monkeypatch.setattr(face, "_LOCK_POLL", 0)
+    for verb in (load(tmp_path).up, load(tmp_path).destroy):
+        world.locks = [LockedError("ann holds it")]
+        world.calls.clear()
+        with pytest.raises(LockedError):
+            verb()
+        assert "preview" not in world.calls
+        said: list[Progress] = []
+        world.locks = [LockedError("ann holds it"), LockedError("ann holds it")]
+        verb(wait=True, on_progress=said.append)
+        assert [step.message for step in said[:2]] == ["waiting: ann holds it"] * 2
+        assert {"up", "destroy", "preview"} & set(world.calls)
+
+
+def test_unlock(world: World, tmp_path: Path) -> None:
+    assert load(tmp_path).unlock().removed == ()
+    assert load(tmp_path).unlock(force=True).removed == (HOLDER,)
 
 
 def test_destroy(world: World, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import typer.main
 from ecs_stack import environment
 from ecs_stack.commands.main import app, main
 from ecs_stack.errors import EcsStackError, InterruptedRunError, RolledBackError
-from ecs_stack.results import ChangeSummary, Preview, Rollout, RolloutState, UpReceipt
+from ecs_stack.results import ChangeSummary, LockHolder, Preview, Rollout, RolloutState, UnlockReceipt, UpReceipt
 
 DEV = """
 target: local
@@ -63,14 +64,14 @@ class Fake:
     def preview(self, **_: object) -> Preview:
         return self.plan
 
-    def up(self, *, on_progress: object, approve: object) -> UpReceipt:
+    def up(self, *, on_progress: object, approve: object, wait: bool) -> UpReceipt:
         approve(self.plan)  # type: ignore[operator]
         self.done.append("up")
         if self.fails:
             raise self.fails
         return RECEIPT
 
-    def destroy(self, *, on_progress: object, approve: object) -> object:
+    def destroy(self, *, on_progress: object, approve: object, wait: bool) -> object:
         if approve:
             approve(self.plan)  # type: ignore[operator]
         self.done.append("destroy")
@@ -262,6 +263,20 @@ def test_destroy_with_yes_asks_nothing(fake: Fake, capsys: pytest.CaptureFixture
     assert main(["destroy", "dev"]) == 2
     assert main(["destroy", "dev", "--yes"]) == 0
     assert capsys.readouterr().out == "dev is gone: 3 deleted (2.0 s)\n"
+
+
+def test_unlock_says_whose_lock_it_removed(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    holder = LockHolder(user="ann", host="build-7", pid=7, since=datetime(2026, 5, 1, tzinfo=UTC))
+
+    def unlock(_: object, *, force: bool) -> UnlockReceipt:
+        return UnlockReceipt(environment="dev", removed=(holder,) if force else ())
+
+    monkeypatch.setattr(environment.Environment, "unlock", unlock)
+    assert main(["unlock", "dev"]) == 0
+    assert main(["unlock", "dev", "--force"]) == 0
+    assert capsys.readouterr().out == "dev isn't locked\nRemoved the lock of ann@build-7 (pid 7)\n"
 
 
 def test_a_bug_has_a_traceback_and_asks_for_a_report(
