@@ -284,3 +284,56 @@ class ResetReceipt:
     volumes: int
     paths: tuple[str, ...]
     stacks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class NextStep:
+    """A command to go on with, and what it is good for."""
+
+    command: str
+    purpose: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class InitReceipt:
+    """The project that ``init`` wrote: ``files`` are paths in ``root``, ``next`` is what to do now."""
+
+    root: str
+    project: str
+    files: tuple[str, ...]
+    next: tuple[NextStep, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValidEnvironment:
+    """An environment whose file ``validate`` found right."""
+
+    name: str
+    target: str
+    services: tuple[str, ...]
+
+
+class CheckState(StrEnum):
+    """How a check of ``doctor`` came out. A warning keeps nobody from starting."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """Something that ``doctor`` looked at: what it found, and what to do about it unless that is ``ok``."""
+
+    name: str
+    state: CheckState
+    detail: str
+    fix: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoctorReport:
+    """What ``doctor`` found. ``ok``: no check failed."""
+
+    ok: bool
+    checks: tuple[Check, ...]

@@ -85,6 +85,16 @@ def find() -> Engine | None:
     return _probe(cache_root())
 
 
+def ways() -> tuple[str, ...]:
+    """How ``ensure`` would get an engine on this machine, in words; empty if there is no way."""
+    found = []
+    if _vendor_answers():
+        found.append("the vendor's download")
+    if shutil.which("go"):
+        found.append("a build with Go, about 4 minutes on 2 cores")
+    return tuple(found)
+
+
 def cache_root() -> Path:
     """Where the engine of this version is kept for the user."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
@@ -136,10 +146,16 @@ def _one_at_a_time(root: Path) -> Iterator[None]:
         yield
 
 
-def _download(root: Path, say: Report) -> Engine | None:
+def _vendor_answers() -> bool:
     try:
         socket.create_connection((_VENDOR_HOST, 443), timeout=3).close()
     except OSError:
+        return False
+    return True
+
+
+def _download(root: Path, say: Report) -> Engine | None:
+    if not _vendor_answers():
         return None
     import pulumi.automation as auto
     from semver import VersionInfo

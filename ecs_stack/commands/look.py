@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ecs_stack.commands import completion
 from ecs_stack.commands.options import Json, Name, Root, Target, find_root, moment
 
 
@@ -25,7 +26,10 @@ def status(name: Name, target: Target = None, json: Json = False, root: Root = N
 def logs(
     name: Name,
     services: Annotated[
-        list[str] | None, typer.Argument(metavar="[SERVICE]...", help="Which services; by default all.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[SERVICE]...", help="Which services; by default all.", autocompletion=completion.services
+        ),
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines until Ctrl-C.")] = False,
     since: Annotated[

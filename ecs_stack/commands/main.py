@@ -11,7 +11,7 @@ from typing import cast
 
 import typer
 
-from ecs_stack.commands import change, local, look
+from ecs_stack.commands import begin, change, local, look
 from ecs_stack.errors import EcsStackError, RefusedError
 
 INTERRUPTED = 130
@@ -29,6 +29,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command()(begin.init)
+app.command()(begin.doctor)
+app.command()(begin.validate)
 app.command()(change.preview)
 app.command()(change.up)
 app.command()(change.destroy)

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from ecs_stack.commands import completion
 from ecs_stack.errors import RefusedError
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -22,7 +23,9 @@ class TargetName(StrEnum):
     local = "local"
 
 
-Name = Annotated[str, typer.Argument(metavar="ENV", help="The environment: envs/ENV.yaml.")]
+Name = Annotated[
+    str, typer.Argument(metavar="ENV", help="The environment: envs/ENV.yaml.", autocompletion=completion.environments)
+]
 Target = Annotated[
     TargetName | None,
     typer.Option(help="Run on this target, whatever the environment file says. A stack stays where it was made."),

@@ -6,6 +6,7 @@ import sys
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console, RenderableType
@@ -13,18 +14,21 @@ from rich.text import Text
 
 from ecs_stack.errors import ConfirmationError, DeploymentFailedError, EcsStackError
 from ecs_stack.outputs import StackOutputs
-from ecs_stack.render import changes, documents, progress, receipts, status
+from ecs_stack.render import begin, changes, documents, progress, receipts, status
 from ecs_stack.render.progress import Steps
 from ecs_stack.render.words import sentence
 from ecs_stack.results import (
     DestroyReceipt,
+    DoctorReport,
     EnvironmentStatus,
     EnvironmentSummary,
+    InitReceipt,
     LocalStatus,
     LogLine,
     Preview,
     ResetReceipt,
     UpReceipt,
+    ValidEnvironment,
 )
 
     UnlockReceipt,
@@ -76,6 +80,15 @@ class Output:
 
     def reset(self, receipt: ResetReceipt) -> None:
         self._show(receipt, *receipts.reset(receipt))
+
+    def init(self, receipt: InitReceipt) -> None:
+        self._show(receipt, *begin.init(receipt, here=Path.cwd() == Path(receipt.root)))
+
+    def doctor(self, report: DoctorReport) -> None:
+        self._show(report, *begin.doctor(report))
+
+    def valid(self, found: Sequence[ValidEnvironment]) -> None:
+        self._show(found, *begin.valid(found))
 
     def facts(self, found: Mapping[str, Any], text: str) -> None:
         """A small result that has no type of its own."""
