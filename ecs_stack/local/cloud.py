@@ -20,9 +20,10 @@ from typing import Any
 
 import docker.errors
 
+from ecs_stack import home as homes
 from ecs_stack.errors import LocalCloudError
-from ecs_stack.local.docker import CONTAINER_LABEL, ROOT_LABEL, connect, find_docker_host
-from ecs_stack.local.ecs.runner.container_config import PAUSE
+from ecs_stack.local.docker import connect, find_docker_host
+from ecs_stack.local.labels import CONTAINER_LABEL, PAUSE, ROOT_LABEL
 from ecs_stack.local.persistence import read_json
 from ecs_stack.local.persistence_paths import Paths, is_locked, lock
 from ecs_stack.results import LocalContainer, LocalListener, LocalProcess, LocalStatus, ResetReceipt
@@ -72,9 +73,11 @@ class LocalCloud:
 def start(root: Path) -> LocalCloud:
     """Start the cloud of ``root``, or find it running. Callers at the same time get the same one.
 
-    A cloud that was killed comes back with its state. Raises LocalCloudError if it doesn't answer in time.
+    A cloud that was killed comes back with its state. Raises LocalCloudError if it doesn't answer in time, and
+    RefusedError if its files can't be written.
     """
     paths = Paths(root.resolve())
+    homes.prepare(paths.base.parent)
     with _exclusive(paths):
         cloud = running(paths.root)
         if cloud is not None:

@@ -14,10 +14,6 @@ import requests.exceptions
 #: Where an engine listens unless DOCKER_HOST says otherwise: Docker's own default, and the engine that
 #: this project's set-up starts where there was none.
 SOCKETS = ("/var/run/docker.sock", "/run/ecs-stack/docker.sock")
-#: The label that every Docker object of a local cloud carries, with its absolute root.
-ROOT_LABEL = "ecs-stack.root"
-#: The label of a task's container, with its name in the task definition.
-CONTAINER_LABEL = "ecs-stack.container"
 #: Seconds. Long enough for a busy engine, short enough to say that none answers.
 TIMEOUT = 30
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ecs_stack.local.ecs.runner.container_config import PAUSE
 from ecs_stack.local.ecs.runner.engine import SIGKILL_EXIT, Engine
 from ecs_stack.local.ecs.runner.ordering import Container
 from ecs_stack.local.ecs.runner.records import Record
+from ecs_stack.local.labels import PAUSE
 
 
 @dataclass(kw_only=True)

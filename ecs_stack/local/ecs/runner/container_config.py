@@ -8,13 +8,9 @@ from typing import Any
 
 from docker.types import Ulimit
 
-from ecs_stack.local.docker import CONTAINER_LABEL, ROOT_LABEL
 from ecs_stack.local.ecs.runner.model import TaskRun
 from ecs_stack.local.ecs.runner.plan import ContainerPlan, TaskPlan
-
-#: The agent's own name for the container that owns the network namespace.
-PAUSE = "~internal~ecs~pause"
-TASK_LABEL = "ecs-stack.task"
+from ecs_stack.local.labels import CONTAINER_LABEL, PAUSE, ROOT_LABEL, TASK_LABEL
 
 # Container output stays in Docker's own log until it is shipped. Two files of this size outlast a long pause
 # of the shipper and bound the disk space.

@@ -12,11 +12,8 @@ import requests
 import urllib3
 from docker.utils import parse_repository_tag
 
-from ecs_stack.local.docker import CONTAINER_LABEL, ROOT_LABEL
 from ecs_stack.local.ecs.runner import pause
 from ecs_stack.local.ecs.runner.container_config import (
-    PAUSE,
-    TASK_LABEL,
     container_arguments,
     labels,
     pause_arguments,
@@ -26,6 +23,7 @@ from ecs_stack.local.ecs.runner.container_config import (
 from ecs_stack.local.ecs.runner.errors import TaskFailedToStart, docker_text
 from ecs_stack.local.ecs.runner.ordering import Container
 from ecs_stack.local.ecs.runner.plan import ContainerPlan, TaskPlan
+from ecs_stack.local.labels import CONTAINER_LABEL, PAUSE, ROOT_LABEL, TASK_LABEL
 
 #: What the Docker client raises: the engine's refusals, and connections that fail or break.
 DOCKER_ERRORS = (

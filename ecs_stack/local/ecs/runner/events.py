@@ -7,10 +7,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from ecs_stack.local.docker import ROOT_LABEL
-from ecs_stack.local.ecs.runner.container_config import TASK_LABEL
 from ecs_stack.local.ecs.runner.engine import DOCKER_ERRORS
 from ecs_stack.local.ecs.runner.services import Message
+from ecs_stack.local.labels import ROOT_LABEL, TASK_LABEL
 
 _log = logging.getLogger(__name__)
 

@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ecs_stack.local.ecs.runner import adoption, environment, ordering
-from ecs_stack.local.ecs.runner.container_config import PAUSE
 from ecs_stack.local.ecs.runner.engine import DOCKER_ERRORS, SIGKILL_EXIT
 from ecs_stack.local.ecs.runner.errors import TaskFailedToStart, docker_text
 from ecs_stack.local.ecs.runner.log_shipper import destination
@@ -26,6 +25,7 @@ from ecs_stack.local.ecs.runner.plan import plan_task, refuse_unsupported
 from ecs_stack.local.ecs.runner.records import Ended, Record
 from ecs_stack.local.ecs.runner.secrets import registry_credentials
 from ecs_stack.local.ecs.runner.services import Message, Services
+from ecs_stack.local.labels import PAUSE
 
 _log = logging.getLogger(__name__)
 
