@@ -99,36 +99,48 @@ class Environment:
         images = [service.image for service in self.spec.services.values()]
         self._declared_target().check(account=self.spec.account, images=images)
 
-    def preview(self, *, on_progress: OnProgress | None = None) -> Preview:
-        """What an up would change; touches nothing."""
+    def preview(self, *, on_progress: OnProgress | None = None, refresh: bool = False) -> Preview:
+        """What an up would change; touches nothing.
+
+        ``refresh`` also looks for what was deleted or changed behind the stack's back.
+        """
         programs.load_sdk()
         engine, target = _engine(on_progress), self._declared_target()
+        target.identify(account=self.spec.account)
         self._applied(engine, target)
         with target.open() as session:
-            return self._stack(engine, session.environment).preview(self._program(), on_progress=on_progress)
+            return self._stack(engine, session.environment).preview(
+                self._program(), on_progress=on_progress, refresh=refresh
+            )
 
     def up(
-        self, *, on_progress: OnProgress | None = None, approve: Approve | None = None, wait: bool = False
+        self,
+        *,
+        on_progress: OnProgress | None = None,
+        approve: Approve | None = None,
+        wait: bool = False,
+        refresh: bool = False,
     ) -> UpReceipt:
         """Makes what the file says, and waits until each service runs the revision that was asked for.
 
         ``approve`` is called with the preview before anything is touched, and raises to refuse it. While another run
         changes the environment, this waits for its end with ``wait`` (and then looks anew at what changes), and raises
-        LockedError without. Raises RolledBackError or DeploymentFailedError, with the receipt, if a service doesn't
+        LockedError without. ``refresh`` also puts right what was deleted or changed behind the stack's back. Raises
+        RolledBackError or DeploymentFailedError, with the receipt, if a service doesn't
         reach its revision.
         """
-        started = time.monotonic()
-        return _patiently(lambda: self._up(on_progress, approve), wait, on_progress)
+        return _patiently(lambda: self._up(on_progress, approve, refresh), wait, on_progress)
 
-    def _up(self, on_progress: OnProgress | None, approve: Approve | None) -> UpReceipt:
+    def _up(self, on_progress: OnProgress | None, approve: Approve | None, refresh: bool) -> UpReceipt:
+        started = time.monotonic()
         self.check()
         programs.load_sdk()
         engine, target = _engine(on_progress), self._declared_target()
-        outputs = self._applied(engine, target)
         self._stack(engine, os.environ).refuse_if_locked()
+        outputs = self._applied(engine, target)
         with target.open() as session:
             stack = self._stack(engine, session.environment)
-            plan = stack.preview(self._program(), on_progress=on_progress)
+            plan = stack.preview(self._program(), on_progress=on_progress, refresh=refresh)
             if approve:
                 approve(plan)
             ecs = session.client("ecs")
@@ -136,11 +148,11 @@ class Environment:
             if outputs:
                 with translated(self.name):
                     before = rollout.deployments(outputs, ecs=ecs)
-            if outputs is None or plan.summary.pending or plan.outputs_changed:
+            if outputs is None or plan.summary.pending or plan.outputs_changed or plan.drift:
                 if outputs:
                     with translated(self.name):
                         rollout.settle(outputs, _changing(plan, outputs), ecs=ecs, on_progress=on_progress)
-                update = stack.up(self._program(), on_progress=on_progress, total=len(plan.changes))
+                update = stack.up(self._program(), on_progress=on_progress, total=len(plan.changes), refresh=refresh)
                 changes, summary, outputs = update.changes, update.summary, _outputs(update.outputs)
             if outputs is None:
                 raise EcsStackError(f"the stack of {self.name} has no output {EXPORT}")
@@ -171,7 +183,6 @@ class Environment:
 
         ``force`` also removes locks of runs on other machines, where nobody can look from here.
         """
-        started = time.monotonic()
         described = None if isinstance(self._described, SpecError) else self._described
         engine = _engine(None)
         backends = _backends(self.root, described.target if described else None)
@@ -180,19 +191,22 @@ class Environment:
         return UnlockReceipt(environment=self.name, removed=tuple(removed))
 
     def _destroy(self, on_progress: OnProgress | None, approve: Approve | None) -> DestroyReceipt:
+        started = time.monotonic()
         programs.load_sdk()
         engine = _engine(on_progress)
         found = self._find(engine)
+        # With another account's credentials every resource would seem to be gone already.
+        found.target.identify(account=found.account)
         with found.target.open() as session:
             stack = Stack(found.backend, self.name, engine=engine, environment=session.environment)
+            stack.refuse_if_locked()
             total = None
             if approve:
                 plan = stack.preview_destroy(on_progress=on_progress)
-            stack.refuse_if_locked()
                 total = len(plan.changes)
                 approve(plan)
             update = stack.destroy(on_progress=on_progress, total=total)
-            with translated(self.name):
+            with translated(self.name, changed=True):
                 self._deregister(found.backend.project, session.client("ecs"))
         return DestroyReceipt(
             environment=self.name,
@@ -234,7 +248,8 @@ class Environment:
         found = self._find(_engine(None))
         outputs = found.need_outputs(self.name)
         chosen = [_service(outputs, name) for name in services] or list(outputs.services.values())
-        client = found.target.connect()("logs")
+        with translated(self.name):
+            client = found.target.connect()("logs")
         return self._lines(logs.read(client, chosen, since=since, tail=tail, follow=follow, until=until))
 
     def _lines(self, lines: Iterator[LogLine]) -> Iterator[LogLine]:
@@ -262,8 +277,15 @@ class Environment:
         if not stack.exists():
             return None
         outputs = _outputs(stack.outputs())
-        actual = targets.of_stack(outputs, self.root).name if outputs else targets.of_accounts(stack.accounts())
-        self._refuse_other(actual or target.name, target.name)
+        accounts = {outputs.account} if outputs else stack.accounts()
+        self._refuse_other(targets.of_accounts(accounts) or target.name, target.name)
+        if outputs and outputs.region != target.region:
+            self._refuse_moved("region", outputs.region, target.region)
+        account = targets.account_of(accounts)
+        if target.name == targets.AwsTarget.name and account and account != self.spec.account:
+            if self.spec.account:
+                self._refuse_moved("account", account, self.spec.account)
+            target.identify(account=account)
         return outputs
 
     def _find(self, engine: engines.Engine) -> _Found:
@@ -274,15 +296,16 @@ class Environment:
             if not stack.exists():
                 continue
             outputs = _outputs(stack.outputs())
+            accounts = {outputs.account} if outputs else stack.accounts()
             if outputs:
                 target = targets.of_stack(outputs, self.root)
             else:
                 # An up that failed: its resources tell, and the file where it got to none.
-                actual = targets.of_accounts(stack.accounts()) or self.spec.target
+                actual = targets.of_accounts(accounts) or self.spec.target
                 target = targets.make(actual, self.root, self.spec.region)
             if described:
                 self._refuse_other(target.name, described.target)
-            return _Found(backend, target, outputs)
+            return _Found(backend, target, outputs, targets.account_of(accounts))
         raise NotFoundError(
             f"there is no stack for {self.name}: it was never applied, or it was destroyed",
             hint=f"`ecs-stack up {self.name}` makes it.",
@@ -295,6 +318,12 @@ class Environment:
                 hint=f"Destroy it there first: `ecs-stack destroy {self.name} --target {actual}`.",
             )
 
+    def _refuse_moved(self, what: str, actual: str, wanted: str) -> None:
+        raise RefusedError(
+            f"the stack of {self.name} is in the {what} {actual}, and its file says {wanted}",
+            hint=f"Put {what} {actual} back into the file; or `ecs-stack destroy {self.name}`, and `up` makes it anew.",
+        )
+
     def _wait(
         self,
         outputs: StackOutputs,
@@ -304,7 +333,7 @@ class Environment:
         on_progress: OnProgress | None,
     ) -> tuple[Rollout, ...]:
         try:
-            with translated(self.name):
+            with translated(self.name, changed=True):
                 return rollout.wait(
                     outputs, ecs=ecs, cloudwatch_logs=cloudwatch_logs, before=before, on_progress=on_progress
                 )
@@ -318,11 +347,13 @@ class Environment:
 
 @dataclass(frozen=True)
 class _Found:
-    """A stack that exists. ``outputs`` is None after an up that failed before the end."""
+    """A stack that exists. ``outputs`` is None after an up that failed before the end, ``account`` if that got to
+    no resource that tells."""
 
     backend: Backend
     target: Target
     outputs: StackOutputs | None
+    account: str | None
 
     def need_outputs(self, name: str) -> StackOutputs:
         if self.outputs is None:
@@ -366,6 +397,19 @@ def _backends(root: Path, target: str | None) -> list[Backend]:
     return [local if target == targets.LocalTarget.name else configured]
 
 
+def _patiently(run: Callable[[], _Receipt], wait: bool, on_progress: OnProgress | None) -> _Receipt:
+    """Runs, with ``wait`` as often as it takes until no other run holds the lock."""
+    while True:
+        try:
+            return run()
+        except LockedError as error:
+            if not wait:
+                raise
+            if on_progress:
+                on_progress(Progress(message=f"waiting: {error.message}"))
+            time.sleep(_LOCK_POLL)
+
+
 def _engine(on_progress: OnProgress | None) -> engines.Engine:
     def say(line: str) -> None:
         if on_progress:
@@ -384,19 +428,6 @@ def _outputs(exported: Any) -> StackOutputs | None:
             f"the stack's outputs can't be read: {error}",
             hint="Use the version of ecs-stack that wrote them.",
         ) from error
-
-
-def _patiently(run: Callable[[], _Receipt], wait: bool, on_progress: OnProgress | None) -> _Receipt:
-    """Runs, with ``wait`` as often as it takes until no other run holds the lock."""
-    while True:
-        try:
-            return run()
-        except LockedError as error:
-            if not wait:
-                raise
-            if on_progress:
-                on_progress(Progress(message=f"waiting: {error.message}"))
-            time.sleep(_LOCK_POLL)
 
 
 def _service(outputs: StackOutputs, name: str) -> ServiceOutputs:

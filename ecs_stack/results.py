@@ -43,6 +43,24 @@ class ResourceChange:
     properties: tuple[PropertyChange, ...] = ()
 
 
+class DriftKind(StrEnum):
+    """What happened to a resource behind the back of its stack."""
+
+    DELETED = "deleted"
+    CHANGED = "changed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourceDrift:
+    """A resource that isn't as the last run left it. ``properties`` are from what was, to what is."""
+
+    urn: str
+    type: str
+    name: str
+    kind: DriftKind
+    properties: tuple[PropertyChange, ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class ChangeSummary:
     """Resource counts by kind."""
@@ -61,12 +79,16 @@ class ChangeSummary:
 
 @dataclass(frozen=True, kw_only=True)
 class Preview:
-    """What an ``up`` (or a ``destroy``) would change. ``outputs_changed``: the stack's outputs differ too."""
+    """What an ``up`` (or a ``destroy``) would change. ``outputs_changed``: the stack's outputs differ too.
+
+    ``drift`` is what was deleted or changed since the last run by somebody else; only a refresh looks for it.
+    """
 
     environment: str
     changes: tuple[ResourceChange, ...]
     summary: ChangeSummary
     outputs_changed: bool = False
+    drift: tuple[ResourceDrift, ...] = ()
     duration: float
 
 

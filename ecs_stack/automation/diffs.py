@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pulumi.automation.events import DiffKind, StepEventMetadata
+from pulumi.automation.events import DiffKind, StepEventMetadata, StepEventStateMetadata
 
 from ecs_stack.results import PropertyChange
 
@@ -54,6 +54,18 @@ def property_changes(step: StepEventMetadata) -> tuple[PropertyChange, ...]:
             before, after = old_inputs.get(key, _MISSING), new_inputs.get(key, _MISSING)
             changes += _changes(key, before, after, key in replacing)
     return tuple(changes)
+
+
+def input_changes(old: StepEventStateMetadata, new: StepEventStateMetadata) -> tuple[PropertyChange, ...]:
+    """The inputs that differ between two states of one resource. What the provider computes is left out: it changes by
+    itself (a load balancer gets its addresses, a service its running tasks)."""
+    before, after = old.inputs or {}, new.inputs or {}
+    names = [*before, *(name for name in after if name not in before)]
+    # Keys with two underscores are the providers' bookkeeping.
+    differ = (n for n in names if not n.startswith("__") and before.get(n, _MISSING) != after.get(n, _MISSING))
+    return tuple(
+        change for n in differ for change in _changes(n, before.get(n, _MISSING), after.get(n, _MISSING), False)
+    )
 
 
 def _changes(path: str, before: Any, after: Any, forces: bool) -> list[PropertyChange]:

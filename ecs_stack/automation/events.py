@@ -16,8 +16,16 @@ from pulumi.automation.events import (
     StepEventStateMetadata,
 )
 
-from ecs_stack.automation.diffs import blind, property_changes
-from ecs_stack.results import ChangeKind, ChangeSummary, Progress, PropertyChange, ResourceChange
+from ecs_stack.automation.diffs import blind, input_changes, property_changes
+from ecs_stack.results import (
+    ChangeKind,
+    ChangeSummary,
+    DriftKind,
+    Progress,
+    PropertyChange,
+    ResourceChange,
+    ResourceDrift,
+)
 
 _STACK_TYPE = "pulumi:pulumi:Stack"
 _PROVIDERS = "pulumi:providers:"
@@ -36,6 +44,8 @@ _KINDS = {
     OpType.DISCARD_REPLACED: ChangeKind.REPLACE,
     OpType.REMOVE_PENDING_REPLACE: ChangeKind.REPLACE,
 }
+#: Steps of a refresh: the engine asks the provider and changes nothing but its state.
+_LOOKS = {OpType.REFRESH}
 _DOING = {
     ChangeKind.CREATE: "creating",
     ChangeKind.UPDATE: "updating",
@@ -85,8 +95,11 @@ class Recorder:
     #: The stack's outputs after the run; secrets are blinded. None if the program didn't get that far.
     outputs: Mapping[str, Any] | None = None
     outputs_changed: bool = False
+    #: What a refresh found: resources that were deleted or changed by somebody else.
+    drift: list[ResourceDrift] = field(default_factory=list)
     _ended: threading.Event = field(default_factory=threading.Event)
     _resources: dict[str, _Resource] = field(default_factory=dict)
+    _looked_at: set[str] = field(default_factory=set)
     _planning: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _started: float = field(default_factory=time.monotonic)
@@ -136,9 +149,16 @@ class Recorder:
 
     def _take(self, event: EngineEvent) -> str | None:
         if began := event.resource_pre_event:
+            if began.metadata.op in _LOOKS:
+                self._looked_at.add(began.metadata.urn)
+                return None
+            self._looked_at.discard(began.metadata.urn)
             message = self._began(began.metadata)
             return None if began.planning else message
         if finished := event.res_outputs_event:
+            if finished.metadata.urn in self._looked_at:
+                self._looked_at.discard(finished.metadata.urn)
+                return self._found(finished.metadata)
             self._planning = bool(finished.planning)
             message = self._finished(finished.metadata)
             # A preview only counts: nothing was created.
@@ -182,6 +202,19 @@ class Recorder:
             return None
         resource.finished = True
         return f"{_DONE[resource.kind]} {label(step.urn)}" if resource.custom and resource.kind in _DONE else ""
+
+    def _found(self, step: StepEventMetadata) -> str | None:
+        """What a look at the provider says about a resource, before the run does anything to it."""
+        if step.old is None or not step.old.custom or step.type.startswith(_PROVIDERS):
+            return None
+        properties = () if step.new is None else input_changes(step.old, step.new)
+        if step.new is not None and not properties:
+            return None
+        kind = DriftKind.DELETED if step.new is None else DriftKind.CHANGED
+        self.drift.append(
+            ResourceDrift(urn=step.urn, type=step.type, name=_name(step.urn), kind=kind, properties=properties)
+        )
+        return f"found {label(step.urn)} {kind.value}"
 
     def _failed(self, step: StepEventMetadata) -> str | None:
         resource = self._resources.get(step.urn)

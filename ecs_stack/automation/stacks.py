@@ -25,7 +25,7 @@ from ecs_stack.errors import LockedError, NotFoundError, RefusedError
 from ecs_stack.results import ChangeSummary, Preview, Progress, ResourceChange, UnlockReceipt
 
 OnProgress = Callable[[Progress], None]
-Program = Callable[[], None]
+Program = Callable[[], Awaitable[None] | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,22 +70,35 @@ class Stack:
             return False
         return True
 
-    def preview(self, program: Program, *, on_progress: OnProgress | None = None) -> Preview:
-        """What an up would change. Touches nothing: a stack that doesn't exist is previewed on a throwaway state."""
-        if self.exists():
-            return self._preview(self._backend, program, on_progress)
-        with self._backend.throwaway() as backend:
-            return self._preview(backend, program, on_progress)
+    def preview(self, program: Program, *, on_progress: OnProgress | None = None, refresh: bool = False) -> Preview:
+        """What an up would change. Touches nothing: a stack that doesn't exist is previewed on a throwaway state.
 
-    def up(self, program: Program, *, on_progress: OnProgress | None = None, total: int | None = None) -> Update:
-        """Makes what the program describes, in a new stack if there is none. ``total`` is for progress."""
+        ``refresh`` first asks the provider how every resource is now.
+        """
+        if self.exists():
+            return self._preview(self._backend, program, on_progress, refresh)
+        with self._backend.throwaway() as backend:
+            return self._preview(backend, program, on_progress, False)
+
+    def up(
+        self,
+        program: Program,
+        *,
+        on_progress: OnProgress | None = None,
+        total: int | None = None,
+        refresh: bool = False,
+    ) -> Update:
+        """Makes what the program describes, in a new stack if there is none. ``total`` is for progress.
+
+        ``refresh`` first takes into the state how every resource is now, so that what drifted is put right.
+        """
         recorder = Recorder(on_progress, total)
         created = not self.exists()
         try:
             with self._translated("up", program, recorder) as stack:
                 if created:
                     stack.workspace.create_stack(self.name)
-                _unless_stale(lambda: stack.up(on_event=recorder, show_secrets=False))
+                _unless_stale(lambda: stack.up(on_event=recorder, show_secrets=False, refresh=refresh))
         except Exception:
             if created and not recorder.touched:
                 self._remove(self._open(self._backend))
@@ -157,7 +170,7 @@ class Stack:
     def forget(self) -> None:
         """Removes the stack, and nothing of what it made: for resources that are known to be gone."""
         with self._translated("reset", None, Recorder()) as stack:
-            self._remove(stack)
+            _unless_stale(lambda: self._remove(stack))
 
     def outputs(self) -> Mapping[str, Any]:
         """The stack's outputs; secrets are blinded. Raises NotFoundError without a stack."""
@@ -174,14 +187,14 @@ class Stack:
         arns = (str((resource.get("outputs") or {}).get("arn") or "").split(":") for resource in resources)
         return {arn[4] for arn in arns if len(arn) > 5 and arn[4]}
 
-    def _preview(self, backend: Backend, program: Program, on_progress: OnProgress | None) -> Preview:
+    def _preview(self, backend: Backend, program: Program, on_progress: OnProgress | None, refresh: bool) -> Preview:
         if on_progress:
             on_progress(Progress(message=f"previewing {self.name}"))
         recorder = Recorder(on_progress)
         with self._translated("preview", program, recorder, backend) as stack:
             if backend is not self._backend:
                 stack.workspace.create_stack(self.name)
-            stack.preview(on_event=recorder)
+            stack.preview(on_event=recorder, refresh=refresh)
         return _planned(self.name, recorder)
 
     def _require(self) -> None:
@@ -259,6 +272,7 @@ class _Guard:
         except Exception as error:
             self.error = error
             raise
+        return sdk_costs.outputs_settled()
 
 
 def stacks(backend: Backend, *, engine: Engine, environment: Mapping[str, str]) -> tuple[StackSummary, ...]:
@@ -297,6 +311,7 @@ def _planned(environment: str, recorder: Recorder) -> Preview:
         changes=changes,
         summary=summarize(changes),
         outputs_changed=recorder.outputs_changed,
+        drift=tuple(sorted(recorder.drift, key=lambda found: found.urn)),
         duration=recorder.elapsed,
     )
 

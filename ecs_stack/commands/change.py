@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ecs_stack.commands.options import Json, Name, Root, Target, Wait, Yes, find_root
+from ecs_stack.commands.options import Json, Name, Refresh, Root, Target, Wait, Yes, find_root
 
 if TYPE_CHECKING:
     from ecs_stack.results import Preview
@@ -20,18 +20,22 @@ def preview(
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help=f"Exit with {PENDING} if there is something to change.")
     ] = False,
+    refresh: Refresh = False,
     target: Target = None,
     json: Json = False,
     root: Root = None,
 ) -> None:
-    """Show what an up would change. Touches nothing."""
+    """Show what an up would change. Touches nothing.
+
+    With --refresh, also what was deleted or changed on AWS since the last run, by others than ecs-stack.
+    """
     from ecs_stack.environment import Environment
     from ecs_stack.render.output import Output
 
     output = Output(json=json)
     environment = Environment.load(find_root(root), name, target=target)
     with output.progress() as steps:
-        found = environment.preview(on_progress=steps)
+        found = environment.preview(on_progress=steps, refresh=refresh)
     output.preview(found)
     if exit_code and found.summary.pending:
         raise typer.Exit(PENDING)
@@ -41,6 +45,7 @@ def up(
     name: Name,
     yes: Yes = False,
     wait: Wait = False,
+    refresh: Refresh = False,
     target: Target = None,
     json: Json = False,
     root: Root = None,
@@ -65,7 +70,7 @@ def up(
                 if plan.summary.pending and not yes:
                     output.confirm(f"Apply this to {name}? [y/N]", answers=("y", "Y", "yes"))
 
-        receipt = environment.up(on_progress=steps, approve=approve, wait=wait)
+        receipt = environment.up(on_progress=steps, approve=approve, wait=wait, refresh=refresh)
     output.up(receipt)
 
 

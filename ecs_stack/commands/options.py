@@ -31,6 +31,10 @@ Target = Annotated[
     typer.Option(help="Run on this target, whatever the environment file says. A stack stays where it was made."),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
+Refresh = Annotated[
+    bool, typer.Option("--refresh", help="First look how every resource is now, and put right what others changed.")
+]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait while another run changes the environment.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 Root = Annotated[
     Path | None,

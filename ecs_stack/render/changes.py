@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from rich.text import Text
 
 from ecs_stack.render.words import shorten
-from ecs_stack.results import ChangeKind, ChangeSummary, PropertyChange, ResourceChange
+from ecs_stack.results import ChangeKind, ChangeSummary, DriftKind, PropertyChange, ResourceChange, ResourceDrift
 
 MARKS = {
     ChangeKind.CREATE: ("+", "green"),
@@ -42,6 +42,19 @@ def tree(changes: Sequence[ResourceChange]) -> list[Text]:
     for change in changes:
         children[change.parent if change.parent in known else None].append(change)
     return [line for top in children[None] for line in _branch(top, children, "", "")]
+
+
+def drift(found: Sequence[ResourceDrift]) -> list[Text]:
+    """What was deleted or changed by others since the last run, in words."""
+    if not found:
+        return []
+    lines = [Text("Since the last run, not by ecs-stack:", style="bold")]
+    for each in found:
+        line = Text(f"!  {_short_type(each.type)} {each.name} was {each.kind.value}")
+        line.stylize("red" if each.kind is DriftKind.DELETED else "yellow", 0, 1)
+        lines.append(line)
+        lines += [_property(changed, "   ") for changed in each.properties]
+    return lines
 
 
 def summary(counts: ChangeSummary, *, done: bool = False) -> str:

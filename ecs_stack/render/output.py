@@ -146,11 +146,11 @@ class Output:
 
 
 def _plan(preview: Preview) -> list[RenderableType]:
-    lines: list[RenderableType] = [*changes.tree(preview.changes)]
+    lines: list[RenderableType] = [*changes.drift(preview.drift), *changes.tree(preview.changes)]
     summary = changes.summary(preview.summary)
     if not preview.summary.pending:
         outputs = "; its outputs change" if preview.outputs_changed else ""
-        return [Text(f"{preview.environment}: nothing to change ({summary}){outputs}")]
+        return [*changes.drift(preview.drift), Text(f"{preview.environment}: nothing to change ({summary}){outputs}")]
     return [*lines, Text(f"{preview.environment}: {summary}", style="bold")]
 
 

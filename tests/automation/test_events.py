@@ -11,7 +11,7 @@ from pulumi.automation.events import EngineEvent, StepEventMetadata
 
 from ecs_stack.automation.diffs import SECRET, UNKNOWN, property_changes
 from ecs_stack.automation.events import Recorder, label, summarize
-from ecs_stack.results import ChangeKind, Progress
+from ecs_stack.results import ChangeKind, DriftKind, Progress
 
 RECORDED = json.loads((Path(__file__).parent / "recorded_events.json").read_text())
 STACK = "urn:pulumi:dev::ecs-stack::pulumi:pulumi:Stack::ecs-stack-dev"
@@ -118,6 +118,32 @@ def test_errors_keep_the_resource_they_belong_to() -> None:
         ("Service dev-api", "no such cluster"),
         (None, "update failed"),
     ]
+
+
+def test_a_refresh_tells_what_others_deleted_or_changed() -> None:
+    recorder = Recorder()
+    gone, other, same = (f"{CHILD}$x:y:Z::{name}" for name in ("gone", "other", "same"))
+
+    def look(urn: str, new: dict[str, Any] | None) -> None:
+        found = step("refresh", urn)
+        found["old"]["inputs"] = {"path": "/health", "__defaults": []}
+        found["old"]["outputs"] = {"members": 1}
+        send(recorder, "resourcePreEvent", found)
+        send(recorder, "resOutputsEvent", {**found, "new": new and {**found["old"], **new}})
+
+    look(gone, None)
+    look(other, {"inputs": {"path": "/wrong", "__defaults": ["x"]}})
+    look(same, {"outputs": {"members": 2}})
+    assert [(d.name, d.kind, [(p.path, p.before, p.after) for p in d.properties]) for d in recorder.drift] == [
+        ("gone", DriftKind.DELETED, []),
+        ("other", DriftKind.CHANGED, [("path", "/health", "/wrong")]),
+    ]
+    assert recorder.changes(planned=True) == ()
+    assert not recorder.touched, "a look is no change"
+    for urn, op in ((gone, "create"), (other, "update"), (same, "same")):
+        send(recorder, "resourcePreEvent", step(op, urn))
+        send(recorder, "resOutputsEvent", step(op, urn))
+    assert [c.kind for c in recorder.changes()] == [ChangeKind.CREATE, ChangeKind.UPDATE, ChangeKind.SAME]
 
 
 def test_labels() -> None:

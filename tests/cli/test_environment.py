@@ -31,10 +31,12 @@ from ecs_stack.outputs import EXPORT, LoadBalancerOutputs, ServiceOutputs, Stack
 from ecs_stack.results import (
     ChangeKind,
     ChangeSummary,
+    DriftKind,
     LockHolder,
     Preview,
     Progress,
     ResourceChange,
+    ResourceDrift,
     Rollout,
     RolloutState,
     UnlockReceipt,
@@ -78,11 +80,12 @@ class World:
         self.calls: list[str] = []
         self.exported: dict[str, Any] | None = None
         self.accounts: set[str] = set()
+        self.identified: list[str | None] = []
         self.plan = Preview(environment="dev", changes=(), summary=ChangeSummary(create=3), duration=1)
         self.state = RolloutState.COMPLETED
         self.refuses: Exception | None = None
-
         self.locks: list[LockedError] = []
+
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
@@ -97,7 +100,6 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         def exists(self) -> bool:
             return known.exported is not None
 
-        def outputs(self) -> Mapping[str, Any]:
         def refuse_if_locked(self) -> None:
             if known.locks:
                 raise known.locks.pop()
@@ -105,22 +107,23 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         def unlock(self, *, force: bool) -> UnlockReceipt:
             return UnlockReceipt(environment="dev", removed=(HOLDER,) if force else ())
 
+        def outputs(self) -> Mapping[str, Any]:
             return known.exported or {}
 
         def accounts(self) -> set[str]:
             return known.accounts
 
-        def preview(self, program: Callable[[], None], **_: Any) -> Preview:
+        def preview(self, program: Callable[[], None], *, refresh: bool, **_: Any) -> Preview:
             assert self.environment == {"FROM": "target"}
-            known.calls.append("preview")
+            known.calls.append("preview with refresh" if refresh else "preview")
             return known.plan
 
         def preview_destroy(self, **_: Any) -> Preview:
             known.calls.append("preview destroy")
             return known.plan
 
-        def up(self, program: Callable[[], None], **_: Any) -> Update:
-            known.calls.append("up")
+        def up(self, program: Callable[[], None], *, refresh: bool, **_: Any) -> Update:
+            known.calls.append("up with refresh" if refresh else "up")
             known.exported = {EXPORT: OUTPUTS.to_dict()}
             return Update(changes=(), summary=known.plan.summary, outputs=known.exported, duration=1)
 
@@ -131,6 +134,10 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     class FakeTarget:
         def __init__(self, name: str) -> None:
             self.name = name
+            self.region = "eu-west-1"
+
+        def identify(self, *, account: str | None) -> None:
+            known.identified.append(account)
 
         def check(self, *, account: str | None, images: list[str]) -> None:
             known.calls.append(f"check {', '.join(images)}")
@@ -263,11 +270,6 @@ def test_a_stack_stays_on_its_target(world: World, tmp_path: Path) -> None:
     assert [call for call in world.calls if not call.startswith("check")] == []
 
 
-def test_another_target_than_the_files(world: World, tmp_path: Path) -> None:
-    load(tmp_path, target="aws").up()
-    assert "open aws" in world.calls
-
-
 def test_a_locked_environment_is_refused_or_waited_for(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -286,9 +288,24 @@ def test_a_locked_environment_is_refused_or_waited_for(
         assert {"up", "destroy", "preview"} & set(world.calls)
 
 
+def test_drift_is_put_right_even_if_the_file_asks_for_nothing_new(world: World, tmp_path: Path) -> None:
+    world.exported = {EXPORT: OUTPUTS.to_dict()}
+    drift = ResourceDrift(urn="s", type="aws:ecs/service:Service", name="dev-api", kind=DriftKind.CHANGED)
+    world.plan = Preview(environment="dev", changes=(), summary=ChangeSummary(same=3), drift=(drift,), duration=1)
+    assert load(tmp_path).preview(refresh=True).drift == (drift,)
+    load(tmp_path).up(refresh=True)
+    assert world.calls.count("preview with refresh") == 2
+    assert "up with refresh" in world.calls
+
+
 def test_unlock(world: World, tmp_path: Path) -> None:
     assert load(tmp_path).unlock().removed == ()
     assert load(tmp_path).unlock(force=True).removed == (HOLDER,)
+
+
+def test_another_target_than_the_files(world: World, tmp_path: Path) -> None:
+    load(tmp_path, target="aws").up()
+    assert "open aws" in world.calls
 
 
 def test_destroy(world: World, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ class Fake:
     def preview(self, **_: object) -> Preview:
         return self.plan
 
-    def up(self, *, on_progress: object, approve: object, wait: bool) -> UpReceipt:
+    def up(self, *, on_progress: object, approve: object, wait: bool, refresh: bool) -> UpReceipt:
         approve(self.plan)  # type: ignore[operator]
         self.done.append("up")
         if self.fails:

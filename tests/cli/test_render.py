@@ -16,6 +16,7 @@ from ecs_stack.results import (
     ChangeKind,
     ChangeSummary,
     DeploymentStatus,
+    DriftKind,
     EnvironmentStatus,
     LocalContainer,
     LocalListener,
@@ -26,6 +27,7 @@ from ecs_stack.results import (
     PropertyChange,
     ResetReceipt,
     ResourceChange,
+    ResourceDrift,
     Rollout,
     RolloutState,
     ServiceEvent,
@@ -81,6 +83,27 @@ def test_long_values_are_cut_and_additions_are_named() -> None:
     lines = changes.tree([change("vpc", ChangeKind.UPDATE, None, properties=(added, removed))])
     assert lines[1].plain.strip() == f"policy: {'x' * 79}… (new)"
     assert lines[2].plain.strip() == "tag: a b (removed)"
+
+
+def test_drift_is_told_in_words() -> None:
+    properties = (PropertyChange(path="healthCheck.path", before="/health", after="/wrong"),)
+    found = [
+        ResourceDrift(urn="l", type="aws:cloudwatch/logGroup:LogGroup", name="dev-api", kind=DriftKind.DELETED),
+        ResourceDrift(
+            urn="t",
+            type="aws:lb/targetGroup:TargetGroup",
+            name="dev-api",
+            kind=DriftKind.CHANGED,
+            properties=properties,
+        ),
+    ]
+    assert [line.plain for line in changes.drift(found)] == [
+        "Since the last run, not by ecs-stack:",
+        "!  LogGroup dev-api was deleted",
+        "!  TargetGroup dev-api was changed",
+        "      healthCheck.path: /health -> /wrong",
+    ]
+    assert changes.drift([]) == []
 
 
 def test_summaries() -> None:
