@@ -1,4 +1,4 @@
-"""Caddy, the server that carries the load balancers' traffic: its process, and its admin API.
+"""Caddy, the server that carries the load balancers' traffic: its processes, and their admin API.
 
 The API is on a Unix socket with a relative name: the process of the local cloud runs in ``.ecs-stack/local``,
 and so does Caddy, because a Unix socket's path may have about 100 bytes and a checkout's may have more.
@@ -23,7 +23,6 @@ from typing import Any
 
 from ecs_stack.errors import LocalCloudError
 
-SOCKET = "caddy.sock"
 #: Seconds until Caddy's admin API must answer after the start; it takes 0.1.
 START_TIMEOUT = 10.0
 #: Seconds for one call of the admin API; a load takes 0.01.
@@ -32,10 +31,15 @@ _PR_SET_PDEATHSIG = 1
 
 
 class Caddy:
-    """One Caddy process. ``base`` must be the current folder of this process."""
+    """One Caddy process. ``base`` must be the current folder of this process; ``name`` is its files' name there.
 
-    def __init__(self, base: Path) -> None:
+    It runs in ``folder`` below ``base``, which exists: relative names in its configuration are those there.
+    """
+
+    def __init__(self, base: Path, name: str, *, folder: str = ".") -> None:
         self.base = base
+        self.folder = folder
+        self.name = name
         self._process: subprocess.Popen[bytes] | None = None
         self._loaded: dict[str, Any] | None = None
 
@@ -44,19 +48,19 @@ class Caddy:
         """The process's id while it lives."""
         return self._process.pid if self._process is not None and self._process.poll() is None else None
 
-    def start(self) -> None:
-        """Start it with no listener at all; end one that a killed cloud left behind.
+    def spawn(self, apps: dict[str, Any]) -> None:
+        """Start the process with a configuration; end one that a killed cloud left behind.
 
-        Raises LocalCloudError if there is no binary or it doesn't answer.
+        Linux ends it with the thread that calls this. Raises LocalCloudError if there is no binary.
         """
         self._reap()
-        (self.base / SOCKET).unlink(missing_ok=True)
-        configuration = self.base / "caddy.json"
-        configuration.write_text(json.dumps(_with_admin({})))
+        Path(self._socket).unlink(missing_ok=True)
+        configuration = self._configuration_file
+        configuration.write_text(json.dumps(self._with_admin(apps)))
         self._process = subprocess.Popen(
             [_binary(), "run", "--config", str(configuration)],
             stdin=subprocess.DEVNULL,
-            cwd=self.base,
+            cwd=self.base / self.folder,
             env={
                 "PATH": os.environ.get("PATH", ""),
                 # Caddy keeps certificates and its autosaved configuration there: never in the home folder.
@@ -67,14 +71,16 @@ class Caddy:
             preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )
         self._pid_file.write_text(str(self._process.pid))
-        self._loaded = {}
+        self._loaded = apps
+
+    def wait_ready(self) -> None:
+        """Wait until it listens. Raises LocalCloudError if it ends or doesn't answer."""
         deadline = time.monotonic() + START_TIMEOUT
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and self.pid is not None:
             with contextlib.suppress(OSError):
+                # Caddy answers here once it has its configuration.
                 self._call("GET", "/config/")
                 return
-            if self._process.poll() is not None:
-                break
             time.sleep(0.02)
         raise LocalCloudError("Caddy, the local load balancer, didn't start: see the local cloud's log")
 
@@ -85,7 +91,7 @@ class Caddy:
         """
         if apps == self._loaded:
             return False
-        self._call("POST", "/load", _with_admin(apps))
+        self._call("POST", "/load", self._with_admin(apps))
         self._loaded = apps
         return True
 
@@ -102,15 +108,31 @@ class Caddy:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-        self._pid_file.unlink(missing_ok=True)
-        (self.base / SOCKET).unlink(missing_ok=True)
+        for file in (self._pid_file, Path(self._socket), self._configuration_file):
+            file.unlink(missing_ok=True)
 
     @property
     def _pid_file(self) -> Path:
-        return self.base / "caddy.pid"
+        return self.base / f"{self.name}.pid"
+
+    @property
+    def _configuration_file(self) -> Path:
+        return self.base / f"{self.name}.json"
+
+    @property
+    def _socket(self) -> str:
+        """As seen from ``base``."""
+        return f"{self.folder}/{self.name}.sock"
+
+    def _with_admin(self, apps: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "admin": {"listen": f"unix/{self.name}.sock", "config": {"persist": False}},
+            "logging": {"logs": {"default": {"level": "ERROR"}}},
+            "apps": apps,
+        }
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
-        connection = _UnixConnection(SOCKET)
+        connection = _UnixConnection(self._socket)
         try:
             headers = {"Content-Type": "application/json"} if body is not None else {}
             connection.request(method, path, json.dumps(body) if body is not None else None, headers)
@@ -132,7 +154,7 @@ class Caddy:
         except (FileNotFoundError, ValueError):
             return
         # Process ids are used again: only one that runs our own configuration is ours.
-        if str(self.base / "caddy.json") in _command_line(pid):
+        if str(self._configuration_file) in _command_line(pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._pid_file.unlink(missing_ok=True)
@@ -147,14 +169,6 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(CALL_TIMEOUT)
         self.sock.connect(self._path)
-
-
-def _with_admin(apps: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "admin": {"listen": f"unix/{SOCKET}", "config": {"persist": False}},
-        "logging": {"logs": {"default": {"level": "ERROR"}}},
-        "apps": apps,
-    }
 
 
 def _binary() -> str:

@@ -24,7 +24,6 @@ import uvicorn
 
 from ecs_stack.errors import LocalCloudError
 from ecs_stack.local.addresses import AddressBook
-from ecs_stack.local.caddy import Caddy
 from ecs_stack.local.controllers.load_balancer import LoadBalancers
 from ecs_stack.local.controllers.load_balancer.api import resolvable_names
 from ecs_stack.local.docker import bridge_address, connect
@@ -82,12 +81,11 @@ class Daemon:
         self.gateway = Gateway(moto=Moto(paths.state), ministack=MiniStack(paths.state / "ministack"))
         self.clients = Clients(f"http://127.0.0.1:{port}")
         self.addresses = AddressBook()
-        self.caddy = Caddy(paths.base)
         self.load_balancers = LoadBalancers(
             state_dir=paths.state,
             clients=self.clients,
             addresses=self.addresses,
-            caddy=self.caddy,
+            base=paths.base,
             root=paths.root,
         )
         self.docker = connect(docker_host) if docker_host else None
@@ -141,6 +139,8 @@ class Daemon:
         try:
             self.load_balancers.start()
             self.ecs.start()
+            # Clients come in last: by now it is known where the tasks that lived on answer.
+            self.load_balancers.open()
         except Exception:
             # Whoever waits for the start reads the log: a cloud that can't run is no cloud.
             log.exception("the local cloud can't start")
@@ -166,13 +166,13 @@ class Daemon:
         for name in VERSIONS:
             with contextlib.suppress(importlib.metadata.PackageNotFoundError):
                 versions[name] = importlib.metadata.version(name)
-        ports = [found["port"] for found in self.load_balancers.listeners().values()]
         hosts = ["127.0.0.1", self.bridge] if self.bridge else ["127.0.0.1"]
         addresses = [f"{host}:{self.port}" for host in hosts]
         processes = [{"name": "gateway", "pid": os.getpid(), "addresses": addresses}]
-        if self.caddy.pid is not None:
-            addresses = [f"127.0.0.1:{port}" for port in sorted(ports)]
-            processes.append({"name": "caddy", "pid": self.caddy.pid, "addresses": addresses})
+        for pid in self.load_balancers.routers:
+            processes.append({"name": "router", "pid": pid, "addresses": []})
+        for port, pid in sorted(self.load_balancers.fronts.items()):
+            processes.append({"name": "listener", "pid": pid, "addresses": [f"127.0.0.1:{port}"]})
         return 200, {
             "processes": processes,
             "port": self.port,

@@ -135,24 +135,11 @@ def test_nothing_outlives_a_killed_cloud(root: Path) -> None:
     """Caddy ends with the process that started it, and its port is free for the next."""
     local = cloud.start(root)
     processes = {process.name: process.pid for process in cloud.status(root).processes}
-    assert alive(processes["caddy"])
+    assert alive(processes["router"])
     os.kill(local.pid, signal.SIGKILL)
-    until(lambda: not alive(processes["caddy"]))
+    until(lambda: not alive(processes["router"]))
     assert cloud.running(root) is None
     assert not cloud.status(root).running
-
-
-def test_caddy_is_started_again(root: Path) -> None:
-    cloud.start(root)
-
-    def caddy() -> int | None:
-        found = [process.pid for process in cloud.status(root).processes if process.name == "caddy"]
-        return found[0] if found else None
-
-    first = caddy()
-    assert first is not None
-    os.kill(first, signal.SIGKILL)
-    until(lambda: caddy() not in (None, first))
 
 
 def test_concurrent_starts_make_one_cloud(root: Path) -> None:

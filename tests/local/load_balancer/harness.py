@@ -22,7 +22,6 @@ from typing import Any
 import uvicorn
 
 from ecs_stack.local.addresses import AddressBook
-from ecs_stack.local.caddy import Caddy
 from ecs_stack.local.controllers.load_balancer import LoadBalancers
 from ecs_stack.local.controllers.load_balancer.api import resolvable_names
 from ecs_stack.local.gateway import Gateway
@@ -208,11 +207,12 @@ def running_stack() -> Iterator[Stack]:
     thread.start()
     clients = Clients(f"http://127.0.0.1:{server_socket.getsockname()[1]}")
     addresses = AddressBook()
-    controller = LoadBalancers(state_dir=root, clients=clients, addresses=addresses, caddy=Caddy(root), root=root)
+    controller = LoadBalancers(state_dir=root, clients=clients, addresses=addresses, base=root, root=root)
     gateway.guards.update(controller.api.guards())
     gateway.polish["elasticloadbalancing"] = resolvable_names
     gateway.listeners.append(controller.notice)
     controller.start()
+    controller.open()
     stack = Stack(root, addresses, controller, clients)
     ec2 = clients("ec2", "eu-west-1")
     stack.vpc = ec2.create_vpc(CidrBlock="10.20.0.0/16")["Vpc"]["VpcId"]

@@ -147,7 +147,7 @@ def test_draining_lets_requests_finish(stack: Stack, backends: list[Backend]) ->
     listener = stack.listener(forward(group))
     first, _ = stack.register(group, *backends[:2])
     answers: list[Answer] = []
-    slow = [threading.Thread(target=lambda: answers.append(stack.request(listener, "/?wait=2"))) for _ in range(2)]
+    slow = [threading.Thread(target=lambda: answers.append(stack.request(listener, "/?wait=3"))) for _ in range(2)]
     for caller in slow:
         caller.start()
     time.sleep(0.3)

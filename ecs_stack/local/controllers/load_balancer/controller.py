@@ -12,11 +12,12 @@ from typing import Any
 
 from ecs_stack.errors import LocalCloudError
 from ecs_stack.local.addresses import AddressBook
-from ecs_stack.local.caddy import Caddy
 from ecs_stack.local.controllers.load_balancer import slots
 from ecs_stack.local.controllers.load_balancer.api import SERVICE, Api, ClientFactory
+from ecs_stack.local.controllers.load_balancer.fronts import Fronts
 from ecs_stack.local.controllers.load_balancer.model import Group, Listener, Snapshot, read
 from ecs_stack.local.controllers.load_balancer.probes import probe
+from ecs_stack.local.controllers.load_balancer.routers import Routers
 from ecs_stack.local.controllers.load_balancer.routing import configuration
 from ecs_stack.local.controllers.load_balancer.slots import SlotFiles
 from ecs_stack.local.controllers.load_balancer.targets import (
@@ -51,16 +52,22 @@ _IDLE: Snapshot = Snapshot(groups={})
 
 
 class LoadBalancers:
-    """The controller: a thread with an event loop, told of changes by the gateway."""
+    """The controller: a thread with an event loop, told of changes by the gateway.
+
+    ``base`` must be the current folder of this process; Caddy's files are there.
+    """
 
     def __init__(
-        self, *, state_dir: Path, clients: ClientFactory, addresses: AddressBook, caddy: Caddy, root: Path
+        self, *, state_dir: Path, clients: ClientFactory, addresses: AddressBook, base: Path, root: Path
     ) -> None:
         self._clients = clients
         self._addresses = addresses
-        self._caddy = caddy
+        self._routers = Routers(base)
         self._root = root
-        self._slots = SlotFiles(caddy.base)
+        self._fronts = Fronts(base)
+        self._open = False
+        self._slots = SlotFiles(base)
+        self._former_slots: set[str] = set()
         self.targets = Targets(state_dir / "targets.json")
         self._ports_file = state_dir / "listeners.json"
         saved: dict[str, Any] = read_json(self._ports_file) or {}
@@ -81,11 +88,16 @@ class LoadBalancers:
         self.api = Api(clients=clients, targets=self.targets, changed=self.changed, used=self._used)
 
     def start(self) -> None:
-        """Start Caddy and the loop, and wait until listeners answer again."""
+        """Start the loop and the Caddy that routes, and wait until it has the listeners of last time."""
         self._asked += 1
         self._thread.start()
-        if not self.wait_settled(START_TIMEOUT):
-            raise LocalCloudError("The local load balancers didn't start: see the local cloud's log")
+        self._require_settled()
+
+    def open(self) -> None:
+        """Let clients in, and wait until listeners answer: call it once the targets' addresses are known."""
+        self._open = True
+        self.changed()
+        self._require_settled()
 
     def stop(self) -> None:
         """Stop probing, and Caddy."""
@@ -93,7 +105,8 @@ class LoadBalancers:
             self._stopping = True
             self._loop.call_soon_threadsafe(self._wake.set)
             self._thread.join(timeout=5)
-        self._caddy.stop()
+        self._fronts.stop()
+        self._routers.stop()
 
     def notice(self, request: Request) -> None:
         """A request changed something (a listener of the gateway)."""
@@ -114,6 +127,16 @@ class LoadBalancers:
             asked = self._asked
             return self._progress.wait_for(lambda: self._served >= asked, timeout)
 
+    @property
+    def routers(self) -> list[int]:
+        """The processes that route; the first takes requests now."""
+        return self._routers.pids
+
+    @property
+    def fronts(self) -> dict[int, int]:
+        """The processes that clients connect to: process ids by port."""
+        return self._fronts.pids
+
     def listeners(self) -> dict[str, dict[str, Any]]:
         """Where each listener answers, by ARN."""
         self.wait_settled(3)
@@ -127,13 +150,15 @@ class LoadBalancers:
             if (port := self._ports.get(listener.arn)) is not None
         }
 
+    def _require_settled(self) -> None:
+        if not self.wait_settled(START_TIMEOUT):
+            raise LocalCloudError("The local load balancers didn't start: see the local cloud's log")
+
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_until_complete(self._control())
 
     async def _control(self) -> None:
-        # On this thread, which lives as long as the process: Linux ends Caddy with the thread that starts it.
-        self._caddy.start()
         while not self._stopping:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), TICK)
@@ -166,10 +191,14 @@ class LoadBalancers:
         if regions:
             self._assign_ports()
         self._follow_targets()
-        if self._caddy.pid is None:
-            log.warning("Caddy ended; starting it again")
-            self._caddy.start()
+        # On this thread, which lives as long as the process: Linux ends Caddy with the thread that starts it.
+        self._routers.keep_alive()
         await asyncio.to_thread(self._apply)
+        if self._open:
+            served = {
+                self._ports[each.arn]: each.idle_timeout for each in self._all_listeners() if each.arn in self._ports
+            }
+            await self._fronts.follow(served)
         await self._finish_draining()
 
     def _assign_ports(self) -> None:
@@ -244,8 +273,10 @@ class LoadBalancers:
         draining = [t for t in self.targets.all() if t.draining]
         # Files first: a configuration must find those it names.
         self._slots.write(contents)
-        self._caddy.load(configuration(listeners, groups, counts, self._ports, self._trace_epoch))
-        self._slots.keep(contents)
+        if self._routers.load(configuration(listeners, groups, counts, self._ports, self._trace_epoch)):
+            # Requests that are under way by the configuration before may be sent again by it.
+            self._slots.keep(self._former_slots | contents.keys())
+            self._former_slots = set(contents)
         for target in draining:
             if target.drained_after is None:
                 target.drained_after = time.monotonic() + SETTLE
@@ -267,7 +298,7 @@ class LoadBalancers:
         due = [t for t in self.targets.all() if t.drained_after is not None and now >= t.drained_after]
         if not due:
             return
-        in_flight = await asyncio.to_thread(self._caddy.in_flight)
+        in_flight = await asyncio.to_thread(self._routers.in_flight)
         for target in due:
             group = self._group(target)
             expired = group is None or now - target.since >= group.drain

@@ -1,4 +1,4 @@
-"""ELBv2's listeners and rules as a configuration of Caddy's HTTP server: pure, data in and data out.
+"""ELBv2's listeners and rules as the configuration of the Caddy that routes: pure, data in and data out.
 
 https://docs.aws.amazon.com/elasticloadbalancing/latest/application/listener-rules.html
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ecs_stack.local.controllers.load_balancer import slots
+from ecs_stack.local.controllers.load_balancer import routers, slots
 from ecs_stack.local.controllers.load_balancer.conditions import matcher
 from ecs_stack.local.controllers.load_balancer.model import Group, Listener, Rule, forwards
 
@@ -34,7 +34,8 @@ def configuration(
     ports: Mapping[str, int],
     trace_epoch: int,
 ) -> Json:
-    """Caddy's ``apps``. ``ports`` are the listeners' ports on 127.0.0.1 by ARN; one without isn't served.
+    """Caddy's ``apps``. ``ports`` are the listeners' ports on 127.0.0.1 by ARN (see ``fronts``); one without isn't
+    served.
 
     ``counts`` are the numbers of slots of the target groups (see ``slots``). ``trace_epoch`` (Unix seconds)
     is the time in new trace ids.
@@ -58,21 +59,17 @@ def configuration(
                 for rule in listener.rules
             ]
             port = ports[listener.arn]
-            servers[str(port)] = _server(listener, port, [*_headers(trace_epoch), *routes])
+            servers[str(port)] = _server(port, [*_headers(trace_epoch), *routes])
     return {"http": {"servers": servers}}
 
 
-def _server(listener: Listener, port: int, routes: list[Json]) -> Json:
-    # ALB's own timeouts of the front are its idle timeout.
-    idle = int(listener.idle_timeout * SECOND)
+def _server(port: int, routes: list[Json]) -> Json:
     return {
-        "listen": [f"127.0.0.1:{port}"],
+        "listen": [f"unix/{routers.listen_address(port)}"],
+        # Before each connection ``fronts`` says whose it is.
+        "listener_wrappers": [{"wrapper": "proxy_protocol"}],
         "protocols": ["h1"],
         "automatic_https": {"disable": True},
-        "read_header_timeout": idle,
-        "idle_timeout": idle,
-        # An ALB appends to the X-Forwarded-For that it gets, whoever sent it.
-        "trusted_proxies": {"source": "static", "ranges": ["0.0.0.0/0", "::/0"]},
         "routes": routes,
         "errors": {
             "routes": [
@@ -98,15 +95,7 @@ def _headers(trace_epoch: int) -> list[Json]:
     return [
         {
             "handle": [
-                {
-                    "handler": "headers",
-                    "response": {
-                        # A configuration that changes closes idle connections, which a client may be about to
-                        # use: without any, no request is lost to that race.
-                        "set": {"Connection": ["close"]},
-                        "delete": ["Server"],
-                    },
-                },
+                {"handler": "headers", "response": {"delete": ["Server"]}},
                 # Caddy's own, added to a target's answer: so after it.
                 {"handler": "headers", "response": {"deferred": True, "delete": ["Via"]}},
             ]
@@ -204,6 +193,8 @@ def _to_group(arn: str, listener: Listener, groups: Mapping[str, Group], counts:
         "headers": {
             "request": {
                 "set": {
+                    # As ``fronts`` made it; Caddy would add the client once more.
+                    "X-Forwarded-For": ["{http.request.header.X-Forwarded-For}"],
                     "X-Forwarded-Port": [str(listener.port)],
                     "X-Forwarded-Proto": [listener.protocol.lower()],
                 },

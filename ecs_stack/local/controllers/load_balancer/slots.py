@@ -1,7 +1,7 @@
 """What changes while requests flow, kept out of Caddy's configuration: where a group's targets are, and weights.
 
-A new configuration makes Caddy open its listeners anew, and connections that wait to be accepted at that moment
-are lost. So the configuration names files, which Caddy reads for each request, and only rules and listeners are
+A new configuration needs another Caddy (see ``routers``), which targets come and go too often for. So the
+configuration names files, which Caddy reads for each request, and only rules and listeners are
 in it: each target group has a number of slots, each slot a file with the address of a target. A request takes
 the next slot in turn.
 """
@@ -9,7 +9,7 @@ the next slot in turn.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from ecs_stack.local.controllers.load_balancer.model import Listener, Rule, forwards
@@ -18,7 +18,7 @@ from ecs_stack.local.controllers.load_balancer.model import Listener, Rule, forw
 FOLDER = "slots"
 #: Divisible by 1, 2, 3, 4, 6, 8 and 12: that many targets get exactly equal shares, others nearly so.
 SLOTS = 24
-#: Servers of Caddy itself that answer for a group without targets, and for targets without an address.
+#: Servers of the router itself that answer for a group without targets, and for targets without an address.
 NO_TARGETS = "unix/no-targets.sock"
 NO_ANSWER = "unix/no-answer.sock"
 
@@ -72,16 +72,21 @@ class SlotFiles:
         (self._base / FOLDER).mkdir(exist_ok=True)
         for path, content in contents.items():
             if self._contents.get(path) != content:
-                temporary = self._base / f"{path}.tmp"
-                temporary.write_text(content)
-                temporary.replace(self._base / path)
+                replace(self._base / path, content)
                 self._contents[path] = content
 
-    def keep(self, wanted: Mapping[str, str]) -> None:
+    def keep(self, wanted: Collection[str]) -> None:
         """Delete the files that ``wanted`` doesn't name."""
         for path in [path for path in self._contents if path not in wanted]:
             (self._base / path).unlink(missing_ok=True)
             del self._contents[path]
+
+
+def replace(path: Path, content: str) -> None:
+    """Write a file in one step: Caddy may read it at any moment."""
+    temporary = path.with_name(f"{path.name}.tmp")
+    temporary.write_text(content)
+    temporary.replace(path)
 
 
 def _id(text: str) -> str:
