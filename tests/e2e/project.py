@@ -40,6 +40,9 @@ class Run:
 class Project:
     """``environments`` maps a name to the text of its file."""
 
+    #: The installed command, which has its Python beside it.
+    command = Path(sys.executable).with_name("ecs-stack")
+
     def __init__(self, root: Path, environments: Mapping[str, str]) -> None:
         self.root = root
         (root / "envs").mkdir(parents=True)
@@ -70,7 +73,7 @@ class Project:
     ) -> Run:
         """``ecs-stack ARGUMENTS`` without a terminal; fails the test unless it ends with ``code`` (None: any)."""
         done = subprocess.run(
-            [str(Path(sys.executable).with_name("ecs-stack")), *arguments],
+            [str(self.command), *arguments],
             cwd=self.root,
             env={**os.environ, "NO_COLOR": "1", "COLUMNS": "160", **(environment or {})},
             stdin=subprocess.DEVNULL,
@@ -85,7 +88,7 @@ class Project:
 
     def shell(self, script: str, *, code: int = 0, timeout: float = 180) -> Run:
         """A shell script in the project's folder, with the installed command on PATH."""
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        path = f"{self.command.parent}{os.pathsep}{os.environ['PATH']}"
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script],
             cwd=self.root,
