@@ -27,6 +27,7 @@ app = typer.Typer(
     help="Amazon ECS environments as code: preview, apply, watch, destroy; on AWS or on this machine.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: loading rich would double the time of every command
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(begin.init)
