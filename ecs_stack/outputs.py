@@ -57,6 +57,11 @@ class StackOutputs:
     services: Mapping[str, ServiceOutputs] = field(default_factory=dict)
     version: int = VERSION
 
+    @property
+    def account(self) -> str:
+        """The AWS account that the environment is in."""
+        return self.cluster_arn.split(":")[4]
+
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts and strings, as they are exported."""
         return asdict(self)

@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from ecs_stack.errors import DockerError, RefusedError
+from ecs_stack.operations import ecr
+from ecs_stack.operations.aws_errors import credentials_problem
 from ecs_stack.outputs import ServiceOutputs, StackOutputs
+from ecs_stack.rules import words
 
 LOCAL_ACCOUNT = "000000000000"
 
@@ -40,8 +43,14 @@ class Target(ABC):
         self.region = region
 
     @abstractmethod
+    def identify(self, *, account: str | None) -> None:
+        """Refuses a region that doesn't exist, credentials that don't work, and those of another account than
+        ``account`` (None: any)."""
+
+    @abstractmethod
     def check(self, *, account: str | None, images: Collection[str]) -> None:
-        """Refuses what can't work, before anything is touched: the wrong account, an image that doesn't exist."""
+        """Refuses what can't work, before anything is touched: what ``identify`` does, and an image that doesn't
+        exist."""
 
     @abstractmethod
     @contextmanager
@@ -62,7 +71,13 @@ class LocalTarget(Target):
 
     name = "local"
 
-    def check(self, *, account: str | None, images: Collection[str]) -> None:  # noqa: ARG002 (there is one account)
+    def identify(self, *, account: str | None) -> None:  # noqa: ARG002 (there is one account)
+        # There is no newer region than the emulators know: what they don't know is a mistake.
+        if unknown := _unknown_region(self.region):
+            raise unknown
+
+    def check(self, *, account: str | None, images: Collection[str]) -> None:
+        self.identify(account=account)
         with _needs_extra():
             from ecs_stack.local.docker import find_docker_host, image_exists
 
@@ -156,7 +171,7 @@ class AwsTarget(Target):
 
     name = "aws"
 
-    def check(self, *, account: str | None, images: Collection[str]) -> None:  # noqa: ARG002 (ECS pulls them)
+    def identify(self, *, account: str | None) -> None:
         actual = self._account()
         if account is not None and actual != account:
             raise RefusedError(
@@ -164,19 +179,27 @@ class AwsTarget(Target):
                 hint="Use credentials of the environment's account: set AWS_PROFILE, or sign in again.",
             )
 
+    def check(self, *, account: str | None, images: Collection[str]) -> None:
+        self.identify(account=account)
+        missing = ecr.missing_images(images, client=self._client)
+        if missing:
+            raise RefusedError(
+                f"Amazon ECR has no image {', '.join(missing)}",
+                hint="Push it, or correct `image` in the environment file.",
+            )
+
     @contextmanager
     def open(self) -> Iterator[Session]:
         yield Session(environment=dict(os.environ), client=self.connect())
 
     def connect(self) -> ClientFactory:
+        return lambda service: self._client(service, self.region)
+
+    def _client(self, service: str, region: str) -> Any:
         import boto3
 
-        session: Any = boto3.Session(region_name=self.region)
-
-        def client(service: str) -> Any:
-            return session.client(service)
-
-        return client
+        session: Any = boto3.Session(region_name=region)
+        return session.client(service)
 
     def urls(self, outputs: StackOutputs) -> dict[str, str]:
         balancer = outputs.load_balancer
@@ -194,9 +217,12 @@ class AwsTarget(Target):
         try:
             return str(self.connect()("sts").get_caller_identity()["Account"])
         except (BotoCoreError, ClientError) as error:
+            problem = credentials_problem(error) or _unknown_region(self.region)
+            if problem:
+                raise problem from error
             raise RefusedError(
-                f"AWS doesn't know who you are: {error}",
-                hint="Set AWS_PROFILE or other credentials (`aws sts get-caller-identity` has to work).",
+                f"AWS isn't reached: {error}",
+                hint="Check the network and the proxy (`aws sts get-caller-identity` has to work).",
             ) from error
 
 
@@ -207,7 +233,7 @@ def make(name: str, root: Path, region: str) -> Target:
 
 def of_stack(outputs: StackOutputs, root: Path) -> Target:
     """The target that a stack lives on."""
-    return make(of_accounts({outputs.cluster_arn.split(":")[4]}) or AwsTarget.name, root, outputs.region)
+    return make(of_accounts({outputs.account}) or AwsTarget.name, root, outputs.region)
 
 
 def of_accounts(accounts: Collection[str]) -> str | None:
@@ -215,6 +241,31 @@ def of_accounts(accounts: Collection[str]) -> str | None:
     if not accounts:
         return None
     return LocalTarget.name if LOCAL_ACCOUNT in accounts else AwsTarget.name
+
+
+def account_of(accounts: Collection[str]) -> str | None:
+    """The one account among those that ARNs name; None if there is none or several. AWS's own is called ``aws``."""
+    numbered = [account for account in accounts if account.isdigit()]
+    return numbered[0] if len(numbered) == 1 else None
+
+
+def _unknown_region(region: str) -> RefusedError | None:
+    """A refusal of a region that this botocore doesn't know. AWS may have newer ones."""
+    import boto3
+
+    session: Any = boto3.Session()
+    known = sorted(
+        name
+        for partition in session.get_available_partitions()
+        for name in session.get_available_regions("ecs", partition_name=partition)
+    )
+    if region in known:
+        return None
+    near = words.did_you_mean(region, known)
+    return RefusedError(
+        f"there is no AWS region '{region}'",
+        hint=f"{near}Correct `region` in the environment file.",
+    )
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from ecs_stack import home as homes
 from ecs_stack.errors import RefusedError
 
 #: The project's name where the root has no Pulumi.yaml. The state's path holds it.
@@ -82,7 +83,11 @@ class Backend:
         return self.is_folder and not any((self.home / "state" / ".pulumi" / "stacks" / self.project).glob("*.json*"))
 
     def prepare(self) -> None:
-        """Makes the folders and the passphrase that the engine needs; changes nothing that is there."""
+        """Makes the folders and the passphrase that the engine needs; changes nothing that is there.
+
+        Raises RefusedError if nothing can be written there, or a newer ecs-stack made it.
+        """
+        homes.prepare(self.home)
         for folder in ("state", "stacks", "work"):
             (self.home / folder).mkdir(parents=True, exist_ok=True)
         _create_secret(self.passphrase_file)

@@ -25,7 +25,7 @@ from ecs_stack.results import ChangeKind
 _ANY_LOCK = re.compile(r": created by (?P<who>.+@.+ \(pid \d+\)) at (?P<at>\S+)")
 _MISSING_PLUGIN = re.compile(r"[Nn]o (?:resource )?plugin '?(?:pulumi-resource-)?([\w-]+)'?")
 _NEWER_STATE = re.compile(
-    r"deployment version is too new|newer than what this version|unknown checkpoint version|too new"
+    "unsupported checkpoint version|not supported by this version of the Pulumi CLI|newer than what this version"
 )
 _PREFIX = re.compile(r"^(?:error:\s*)+")
 

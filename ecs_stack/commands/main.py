@@ -13,6 +13,7 @@ import typer
 
 from ecs_stack.commands import begin, change, local, look
 from ecs_stack.errors import EcsStackError, RefusedError
+from ecs_stack.home import disk_problem
 
 INTERRUPTED = 130
 
@@ -36,11 +37,11 @@ app.command()(begin.validate)
 app.command()(change.preview)
 app.command()(change.up)
 app.command()(change.destroy)
+app.command()(change.unlock)
 app.command()(look.status)
 app.command()(look.logs)
 app.command("list")(look.list_)
 app.command()(look.outputs)
-app.command()(change.unlock)
 app.command()(look.schema)
 app.command()(look.version)
 app.add_typer(local.app, name="local")
@@ -63,6 +64,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever read stdout has seen enough. What is still buffered has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        problem = disk_problem(error)
+        if problem:
+            return _report(problem, words)
+        _report_bug()
         return 1
     except Exception:
         _report_bug()

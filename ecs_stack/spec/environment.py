@@ -13,8 +13,8 @@ from ecs_stack.rules import endpoints, images, logs, names, routes, secrets, sub
 from ecs_stack.spec.base import NOT_EMPTY, Model, Path, refuse, rule
 from ecs_stack.spec.service import Service
 
-_REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d")
-_ACCOUNT = re.compile(r"\d{12}")
+_REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d", re.ASCII)
+_ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 
 
 def _region_problem(region: str) -> str | None:
@@ -103,7 +103,7 @@ class LoadBalancer(Model):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        refuse(self, _twice("allow_from", self.allow_from))
+        refuse(self, [(("allow_from", place), text) for place, text in subnets.overlaps(self.allow_from)])
         return self
 
 

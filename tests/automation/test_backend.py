@@ -48,7 +48,7 @@ def test_everybody_who_starts_at_once_gets_one_passphrase(tmp_path: Path) -> Non
         seen = set(pool.map(prepare, range(16)))
     assert len(seen) == 1
     assert len(seen.pop()) >= 32
-    assert [path.name for path in backend.home.iterdir() if path.is_file()] == ["passphrase"]
+    assert sorted(path.name for path in backend.home.iterdir() if path.is_file()) == ["layout", "passphrase"]
 
 
 def test_a_project_file_that_is_no_yaml_is_refused(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_a_stack_from_beginning_to_end(stack: Stack, tmp_path: Path) -> None:
     assert stack.preview_destroy().summary == ChangeSummary(delete=3)
     assert stack.destroy().summary == ChangeSummary(delete=3)
     left = [name for name in files(tmp_path) if "meta.yaml" not in name]
-    assert left == [".ecs-stack/passphrase"]
+    assert left == [".ecs-stack/layout", ".ecs-stack/passphrase"]
     with pytest.raises(NotFoundError):
         stack.outputs()
 
