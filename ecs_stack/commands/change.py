@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ecs_stack.commands.options import Json, Name, Refresh, Root, Target, Wait, Yes, find_root
+from ecs_stack.commands.options import Json, Name, Refresh, Root, Target, Verbose, Wait, Yes, find_root
 
 if TYPE_CHECKING:
+    from ecs_stack.environment import Environment
+    from ecs_stack.render.output import Output
     from ecs_stack.results import Preview
+    from ecs_stack.runlog import RunLog
 
 #: What ``preview --exit-code`` ends with if an up would change something.
 PENDING = 3
@@ -22,6 +27,7 @@ def preview(
     ] = False,
     refresh: Refresh = False,
     target: Target = None,
+    verbose: Verbose = False,
     json: Json = False,
     root: Root = None,
 ) -> None:
@@ -34,8 +40,9 @@ def preview(
 
     output = Output(json=json)
     environment = Environment.load(find_root(root), name, target=target)
-    with output.progress() as steps:
-        found = environment.preview(on_progress=steps, refresh=refresh)
+    with _log(output, environment, "preview", verbose) as log, output.progress() as steps:
+        found = environment.preview(on_progress=log.steps(steps), refresh=refresh)
+        log.plan(found)
     output.preview(found)
     if exit_code and found.summary.pending:
         raise typer.Exit(PENDING)
@@ -47,6 +54,7 @@ def up(
     wait: Wait = False,
     refresh: Refresh = False,
     target: Target = None,
+    verbose: Verbose = False,
     json: Json = False,
     root: Root = None,
 ) -> None:
@@ -62,15 +70,17 @@ def up(
     environment = Environment.load(find_root(root), name, target=target)
     if not yes:
         output.require_terminal(instead="--yes")
-    with output.progress() as steps:
+    with _log(output, environment, "up", verbose) as log, output.progress() as steps:
 
         def approve(plan: Preview) -> None:
+            log.plan(plan)
             with steps.paused():
                 output.plan(plan)
                 if plan.summary.pending and not yes:
                     output.confirm(f"Apply this to {name}? [y/N]", answers=("y", "Y", "yes"))
 
-        receipt = environment.up(on_progress=steps, approve=approve, wait=wait, refresh=refresh)
+        receipt = environment.up(on_progress=log.steps(steps), approve=approve, wait=wait, refresh=refresh)
+        log.changes("changed", receipt.changes)
     output.up(receipt)
 
 
@@ -79,6 +89,7 @@ def destroy(
     yes: Yes = False,
     wait: Wait = False,
     target: Target = None,
+    verbose: Verbose = False,
     json: Json = False,
     root: Root = None,
 ) -> None:
@@ -93,14 +104,16 @@ def destroy(
     environment = Environment.load(find_root(root), name, target=target)
     if not yes:
         output.require_terminal(instead="--yes")
-    with output.progress() as steps:
+    with _log(output, environment, "destroy", verbose) as log, output.progress() as steps:
 
         def approve(plan: Preview) -> None:
+            log.plan(plan)
             with steps.paused():
                 output.plan(plan)
                 output.confirm(f"Type the environment's name to delete all of it ({name}):", answers=(name,))
 
-        receipt = environment.destroy(on_progress=steps, approve=None if yes else approve, wait=wait)
+        receipt = environment.destroy(on_progress=log.steps(steps), approve=None if yes else approve, wait=wait)
+        log.changes("changed", receipt.changes)
     output.destroy(receipt)
 
 
@@ -122,3 +135,14 @@ def unlock(
     from ecs_stack.render.output import Output
 
     Output(json=json).unlock(Environment.load(find_root(root), name, target=target).unlock(force=force))
+
+
+@contextmanager
+def _log(output: Output, environment: Environment, verb: str, verbose: bool) -> Iterator[RunLog]:
+    """The log of a run, shown as it grows if that is asked for."""
+    from ecs_stack import runlog
+    from ecs_stack.checkout import package_versions
+
+    echo = output.say if verbose else None
+    with runlog.recorded(environment.root, verb, environment.name, versions=package_versions(), echo=echo) as log:
+        yield log

@@ -30,6 +30,9 @@ Target = Annotated[
     TargetName | None,
     typer.Option(help="Run on this target, whatever the environment file says. A stack stays where it was made."),
 ]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Show what goes into the run's log, in .ecs-stack/logs/, as it happens.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 Refresh = Annotated[
     bool, typer.Option("--refresh", help="First look how every resource is now, and put right what others changed.")
