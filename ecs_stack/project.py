@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -113,10 +114,14 @@ def _is_there(path: Path) -> bool:
 def _write(folder: Path, files: dict[str, bytes]) -> None:
     """All of the files or none: what was written goes again if one can't be."""
     written: list[Path] = []
+    made: list[Path] = []
     try:
         for each, content in files.items():
             path = folder / each
-            path.parent.mkdir(parents=True, exist_ok=True)
+            for parent in reversed(path.parents):
+                if not parent.exists():
+                    parent.mkdir()
+                    made.append(parent)
             with path.open("xb") as output:
                 written.append(path)
                 output.write(content)
@@ -125,6 +130,9 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
     except OSError as error:
         for path in written:
             path.unlink(missing_ok=True)
+        for parent in reversed(made):
+            with suppress(OSError):
+                parent.rmdir()
         raise RefusedError(f"the project can't be written to {folder}: {error.strerror}") from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,11 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     with pytest.raises(EngineError, match="can't be kept"):
         engine.ensure()
+
+
+def test_the_ways_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert engine.ways() == ()
+    script(tmp_path / "path" / "bin" / "go", "exit 1")
+    assert engine.ways() == ("a build with Go, about 4 minutes on 2 cores",)
+    monkeypatch.setattr(engine.socket, "create_connection", lambda *_, **__: socket.socket())
+    assert engine.ways()[0] == "the vendor's download"

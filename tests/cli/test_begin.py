@@ -94,7 +94,7 @@ class TestInit:
         (tmp_path / "demo").write_text("a file where a folder has to be")
         with pytest.raises(RefusedError, match="can't be written"):
             project.init(tmp_path)
-        assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["demo"]
+        assert [path.name for path in tmp_path.rglob("*")] == ["demo"]
 
     @pytest.mark.parametrize(
         ("folder", "name"), [("my shop!", "my-shop"), ("Shop_1.0", "Shop_1.0"), ("ö", "ecs-stack")]
