@@ -99,6 +99,9 @@ class Recorder:
     drift: list[ResourceDrift] = field(default_factory=list)
     _ended: threading.Event = field(default_factory=threading.Event)
     _resources: dict[str, _Resource] = field(default_factory=dict)
+    #: What is done and what is under way, by URN: counting all of it at every event would be quadratic.
+    _done: set[str] = field(default_factory=set)
+    _busy: dict[str, str] = field(default_factory=dict)
     _looked_at: set[str] = field(default_factory=set)
     _planning: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -188,6 +191,7 @@ class Recorder:
         )
         # A replacement's last step deletes the old one; "replace" itself only announces the pair.
         resource.finished = step.op is OpType.REPLACE and resource.finished
+        self._count(resource)
         return f"{_DOING[resource.kind]} {label(step.urn)}" if resource.custom and resource.kind in _DOING else None
 
     def _finished(self, step: StepEventMetadata) -> str | None:
@@ -201,6 +205,7 @@ class Recorder:
         if resource is None or resource.finished:
             return None
         resource.finished = True
+        self._count(resource)
         return f"{_DONE[resource.kind]} {label(step.urn)}" if resource.custom and resource.kind in _DONE else ""
 
     def _found(self, step: StepEventMetadata) -> str | None:
@@ -221,6 +226,7 @@ class Recorder:
         if resource is None:
             return None
         resource.failed = resource.finished = True
+        self._count(resource)
         return f"failed {label(step.urn)}"
 
     def _diagnosed(self, event: DiagnosticEvent) -> str | None:
@@ -230,15 +236,19 @@ class Recorder:
             self.problems.append(Problem(resource, text))
         return f"warning: {resource}: {text}" if event.severity == "warning" and resource else None
 
+    def _count(self, resource: _Resource) -> None:
+        (self._done.add if resource.finished else self._done.discard)(resource.urn)
+        if resource.custom and resource.kind in _DOING and not resource.finished:
+            self._busy.setdefault(resource.urn, label(resource.urn))
+        else:
+            self._busy.pop(resource.urn, None)
+
     def _progress(self, message: str) -> Progress:
-        resources = self._resources.values()
-        busy = (r for r in resources if r.custom and r.kind in _DOING and not r.finished)
-        waiting = () if self._planning else tuple(label(r.urn) for r in busy)
         return Progress(
             message=message,
-            done=sum(r.finished for r in resources),
-            total=max(self.total, len(resources)) if self.total is not None else None,
-            waiting_for=waiting,
+            done=len(self._done),
+            total=max(self.total, len(self._resources)) if self.total is not None else None,
+            waiting_for=() if self._planning else tuple(self._busy.values()),
             elapsed=self.elapsed,
         )
 
