@@ -320,24 +320,45 @@ def test_no_credentials_are_found_out_quickly(monkeypatch: pytest.MonkeyPatch, t
         ("ecs-stack valid", ["validate"]),
     ],
 )
-def test_a_shell_completes(tmp_path: Path, line: str, completed: list[str]) -> None:
+def test_a_shell_completes(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    line: str,
+    completed: list[str],
+) -> None:
     services = "services: {api: {image: 'a:1', cpu: 256, memory: 512}, web: {image: 'a:1', cpu: 256, memory: 512}}\n"
     write(tmp_path, dev=LOCAL + services, prod=AWS)
+    # What the script of `ecs-stack --show-completion` sets before it calls the command.
+    monkeypatch.setenv("_ECS_STACK_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", line)
+    monkeypatch.setenv("COMP_CWORD", str(len(line.split(" ")) - 1))
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    assert ended.value.code == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert captured.out.split() == completed
+
+
+def test_bash_completes_with_the_script_that_the_command_prints(tmp_path: Path) -> None:
+    write(tmp_path, dev=LOCAL, prod=AWS)
+    script = """
+    eval "$(_ECS_STACK_COMPLETE=source_bash ecs-stack)"
+    COMP_WORDS=(ecs-stack up "") COMP_CWORD=2
+    _ecs_stack_completion ecs-stack
+    echo "${COMPREPLY[@]}"
+    """
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        [str(Path(sys.executable).with_name("ecs-stack"))],
-        env={
-            **os.environ,
-            "_ECS_STACK_COMPLETE": "complete_bash",
-            "COMP_WORDS": line,
-            "COMP_CWORD": str(len(line.split(" ")) - 1),
-        },
+        ["bash", "-c", script],
+        env={**os.environ, "PATH": path},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
-    assert done.stderr == ""
-    assert done.stdout.split() == completed
+    assert (done.stdout, done.stderr) == ("dev prod\n", "")
 
 
 def test_every_field_of_the_schema_is_described() -> None:
