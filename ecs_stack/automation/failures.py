@@ -27,11 +27,15 @@ _MISSING_PLUGIN = re.compile(r"[Nn]o (?:resource )?plugin '?(?:pulumi-resource-)
 _NEWER_STATE = re.compile(
     "unsupported checkpoint version|not supported by this version of the Pulumi CLI|newer than what this version"
 )
+#: What the engine says of calls in flight when it ends because of another failure.
+_CLOSING = ("grpc: the client connection is closing", "resource monitor shut down")
 _PREFIX = re.compile(r"^(?:error:\s*)+")
 
 
 def interruption(environment: str, doing: str, recorder: Recorder) -> InterruptedRunError:
     """What a run that the user stopped has done."""
+    if doing == "preview":
+        return InterruptedRunError(f"the preview of {environment} was interrupted: nothing was touched")
     return InterruptedRunError(
         f"the {doing} of {environment} was interrupted: {_done(recorder)}",
         problems=tuple(_line(p) for p in _causes(recorder.problems)),
@@ -92,9 +96,11 @@ def _at(at: str) -> str:
 
 
 def _causes(problems: list[Problem]) -> list[Problem]:
-    """Without the engine's own echoes of a failure ("update failed"), if there is anything else."""
-    causes = [p for p in problems if p.message not in ("update failed", "preview failed", "update canceled")]
-    return list(dict.fromkeys(causes))
+    """Without the engine's own echoes of a failure ("update failed", the end of what it talked to)."""
+    echoes = ("update failed", "preview failed", "destroy failed", "update canceled")
+    causes = [p for p in problems if p.message not in echoes]
+    first = [p for p in causes if not p.message.endswith(_CLOSING)]
+    return list(dict.fromkeys(first or causes))
 
 
 def _line(problem: Problem) -> str:

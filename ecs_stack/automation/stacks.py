@@ -101,7 +101,7 @@ class Stack:
                 _unless_stale(lambda: stack.up(on_event=recorder, show_secrets=False, refresh=refresh))
         except Exception:
             if created and not recorder.touched:
-                self._remove(self._open(self._backend))
+                self._remove(self._open(self._backend), force=True)
             raise
         return _update(recorder)
 
@@ -119,7 +119,8 @@ class Stack:
         recorder = Recorder(on_progress, total)
         with self._translated("destroy", None, recorder) as stack:
             _unless_stale(lambda: stack.destroy(on_event=recorder, show_secrets=False))
-            self._remove(stack)
+            # Not by force: an engine that was interrupted may end well before everything is deleted, and then refuses.
+            self._remove(stack, force=False)
         return _update(recorder)
 
     def refuse_if_locked(self) -> None:
@@ -170,7 +171,7 @@ class Stack:
     def forget(self) -> None:
         """Removes the stack, and nothing of what it made: for resources that are known to be gone."""
         with self._translated("reset", None, Recorder()) as stack:
-            _unless_stale(lambda: self._remove(stack))
+            _unless_stale(lambda: self._remove(stack, force=True))
 
     def outputs(self) -> Mapping[str, Any]:
         """The stack's outputs; secrets are blinded. Raises NotFoundError without a stack."""
@@ -204,8 +205,9 @@ class Stack:
                 hint=f"`ecs-stack up {self.name}` makes it.",
             )
 
-    def _remove(self, stack: _Stack) -> None:
-        stack.workspace.remove_stack(self.name, force=True)
+    def _remove(self, stack: _Stack, *, force: bool) -> None:
+        """``force`` also removes a stack that has resources."""
+        stack.workspace.remove_stack(self.name, force=force)
         self._backend.forget(self.name)
 
     def _open(self, backend: Backend, program: Program | None = None) -> _Stack:
@@ -228,7 +230,9 @@ class Stack:
             if guard and guard.error:
                 raise guard.error from None
             raise translate(error, environment=self.name, doing=doing, recorder=recorder) from error
-        if stack.command.interrupted.is_set():
+        # A destroy whose stack is gone is done, whatever came too late to stop it.
+        if stack.command.interrupted.is_set() and doing != "destroy":
+            recorder.drain()
             raise interruption(self.name, doing, recorder)
 
 

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import socket
-
 import pulumi.automation as auto
-import pytest
 from pulumi.automation.errors import create_command_error
 
 from ecs_stack.automation.events import Problem, Recorder
@@ -53,6 +49,12 @@ def test_the_providers_words_without_a_traceback_and_without_echoes() -> None:
     assert translated(failure(), crash).message == "the up of dev failed: boom"
 
 
+def test_calls_that_the_end_cut_short_are_no_cause() -> None:
+    closing = Problem(None, "awsx:ec2:Vpc resource 'dev' has a problem: grpc: the client connection is closing")
+    assert translated(failure(), closing, Problem("Role dev", "denied")).message.endswith("failed: Role dev: denied")
+    assert translated(failure(), closing).message.endswith("the client connection is closing")
+
+
 def test_several_failures_are_listed() -> None:
     error = translated(failure(), Problem("Vpc dev", "full"), Problem("Role dev", "denied"))
     assert error.message == "the up of dev failed, 2 errors"
@@ -80,3 +82,9 @@ def test_an_interruption_says_what_was_done() -> None:
     error = interruption("dev", "up", Recorder())
     assert error.exit_code == 130
     assert "0 changes were made" in error.message
+
+
+def test_an_interrupted_preview_touched_nothing() -> None:
+    error = interruption("dev", "preview", Recorder())
+    assert (error.exit_code, error.hint) == (130, None)
+    assert "nothing was touched" in error.message

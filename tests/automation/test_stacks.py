@@ -13,14 +13,16 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pulumi
 import pytest
 
 from ecs_stack.automation import engine
+from ecs_stack.automation import stacks as stack_module
 from ecs_stack.automation.backend import Backend
 from ecs_stack.automation.stacks import Stack, stacks
-from ecs_stack.errors import LockedError, NotFoundError, SpecError, UpdateFailedError
+from ecs_stack.errors import InterruptedRunError, LockedError, NotFoundError, SpecError, UpdateFailedError
 from ecs_stack.results import ChangeKind, ChangeSummary
 
 pytestmark = pytest.mark.engine
@@ -158,6 +160,27 @@ def test_two_stacks_at_once(tmp_path: Path, found: engine.Engine) -> None:
     with ThreadPoolExecutor() as pool:
         runs = [pool.submit(make(tmp_path, found, name).up, program(n)) for n, name in enumerate(("one", "two"))]
     assert [run.result().outputs["value"] for run in runs] == [0, 1]
+
+
+def test_a_destroy_that_ended_too_early_keeps_the_stack(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interrupted engine may end without an error: what it hasn't deleted must not be forgotten."""
+    stack.up(program())
+    whole = stack_module._Stack.destroy
+
+    def nothing(self: stack_module._Stack, **_: object) -> None:
+        self.command.interrupted.set()
+
+    def everything(self: stack_module._Stack, **more: Any) -> None:
+        whole(self, **more)
+        self.command.interrupted.set()
+
+    monkeypatch.setattr(stack_module._Stack, "destroy", nothing)
+    with pytest.raises(InterruptedRunError, match="the destroy of dev was interrupted"):
+        stack.destroy()
+    assert stack.preview_destroy().summary == ChangeSummary(delete=3)
+    monkeypatch.setattr(stack_module._Stack, "destroy", everything)
+    assert stack.destroy().summary == ChangeSummary(delete=3), "the interrupt came too late to stop anything"
+    assert not stack.exists()
 
 
 INTERRUPTED = """
