@@ -58,6 +58,9 @@ _DONE = {
     ChangeKind.REPLACE: "replaced",
     ChangeKind.DELETE: "deleted",
 }
+#: A replacement is two steps, in either order.
+_HALF_DOING = {OpType.CREATE_REPLACEMENT: "creating the new", OpType.DELETE_REPLACED: "deleting the old"}
+_HALF_DONE = {OpType.CREATE_REPLACEMENT: "created the new", OpType.DELETE_REPLACED: "deleted the old"}
 
 
 @dataclass(frozen=True)
@@ -192,7 +195,9 @@ class Recorder:
         # A replacement's last step deletes the old one; "replace" itself only announces the pair.
         resource.finished = step.op is OpType.REPLACE and resource.finished
         self._count(resource)
-        return f"{_DOING[resource.kind]} {label(step.urn)}" if resource.custom and resource.kind in _DOING else None
+        if not resource.custom or resource.kind not in _DOING or step.op is OpType.REPLACE:
+            return None
+        return f"{_HALF_DOING.get(step.op, _DOING[resource.kind])} {label(step.urn)}"
 
     def _finished(self, step: StepEventMetadata) -> str | None:
         if step.type == _STACK_TYPE:
@@ -206,7 +211,9 @@ class Recorder:
             return None
         resource.finished = True
         self._count(resource)
-        return f"{_DONE[resource.kind]} {label(step.urn)}" if resource.custom and resource.kind in _DONE else ""
+        if not resource.custom or resource.kind not in _DONE:
+            return ""
+        return f"{_HALF_DONE.get(step.op, _DONE[resource.kind])} {label(step.urn)}"
 
     def _found(self, step: StepEventMetadata) -> str | None:
         """What a look at the provider says about a resource, before the run does anything to it."""

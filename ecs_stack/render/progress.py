@@ -50,10 +50,11 @@ def shown(console: Console) -> Iterator[Steps]:
 
 
 def live_text(step: Progress, elapsed: float) -> Text:
-    """``12 of 34  creating Service api, Listener dev  41 s``"""
-    done = str(step.done) if step.total is None else f"{step.done} of {step.total}"
+    """``12 of 34  41 s  Service api, Listener dev``, cut at the terminal's width; no count before there is one."""
+    done = f"{step.done or ''}" if step.total is None else f"{step.done} of {step.total}"
     waiting = ", ".join(step.waiting_for) or step.message
-    return Text(f"{done}  {waiting}  {duration(elapsed)}", no_wrap=True, overflow="ellipsis")
+    text = "  ".join(part for part in (done, duration(elapsed), waiting) if part)
+    return Text(text, no_wrap=True, overflow="ellipsis")
 
 
 def plain_text(step: Progress) -> str | None:
@@ -84,9 +85,12 @@ class _LiveLine(Steps):
             self._step, self._started = Progress(message="starting"), time.monotonic()
             self.display.start()
 
-    def __rich__(self) -> Spinner:
-        self._spinner.update(text=live_text(self._step, time.monotonic() - self._started))
-        return self._spinner
+    def __rich__(self) -> Text:
+        # One line: a spinner with its own text would wrap it.
+        now = time.monotonic()
+        line = Text(no_wrap=True, overflow="ellipsis")
+        line.append(str(self._spinner.render(now)))
+        return line.append(" ").append_text(live_text(self._step, now - self._started))
 
 
 class _PlainLines(Steps):

@@ -84,7 +84,8 @@ def test_what_failed_or_did_not_end_is_no_change() -> None:
 
 
 def test_a_replacement_is_one_change() -> None:
-    recorder = Recorder()
+    steps: list[Progress] = []
+    recorder = Recorder(steps.append)
     for op in ("create-replacement", "replace", "delete-replaced"):
         send(recorder, "resourcePreEvent", step(op))
         if op != "replace":
@@ -92,6 +93,12 @@ def test_a_replacement_is_one_change() -> None:
     (change,) = recorder.changes()
     assert change.kind is ChangeKind.REPLACE
     assert summarize((change,)).replace == 1
+    assert [s.message for s in steps] == [
+        "creating the new Z z",
+        "created the new Z z",
+        "deleting the old Z z",
+        "deleted the old Z z",
+    ]
 
 
 def test_a_program_that_only_declares_components_has_touched_nothing() -> None:

@@ -225,8 +225,22 @@ def test_log_lines_cannot_steer_the_terminal() -> None:
 
 def test_progress_on_a_terminal() -> None:
     step = Progress(message="creating Vpc dev", done=12, total=34, waiting_for=("Vpc dev", "Role api"))
-    assert progress.live_text(step, 41.3).plain == "12 of 34  Vpc dev, Role api  41 s"
-    assert progress.live_text(Progress(message="building"), 2).plain == "0  building  2.0 s"
+    assert progress.live_text(step, 41.3).plain == "12 of 34  41 s  Vpc dev, Role api"
+    assert progress.live_text(Progress(message="building"), 2).plain == "2.0 s  building"
+    assert progress.live_text(Progress(message="previewing dev", done=7), 2).plain == "7  2.0 s  previewing dev"
+
+
+def test_the_live_line_is_one_line_on_a_narrow_terminal() -> None:
+    console = Console(file=io.StringIO(), width=40, force_terminal=True, color_system=None)
+    waiting = tuple(f"RouteTableAssociation dev-private-{n}" for n in range(5))
+    with progress.shown(console) as steps:
+        steps(Progress(message="", done=3, total=47, waiting_for=waiting))
+        assert isinstance(steps, progress._LiveLine)
+        (line,) = console.render_lines(steps.__rich__(), pad=False)
+    text = "".join(segment.text for segment in line)
+    assert "3 of 47" in text
+    assert text.endswith("…")
+    assert len(text) <= 40
 
 
 def test_progress_in_plain_lines() -> None:
