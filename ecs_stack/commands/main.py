@@ -12,10 +12,8 @@ from typing import cast
 import typer
 
 from ecs_stack.commands import begin, change, local, look
-from ecs_stack.errors import EcsStackError, RefusedError
+from ecs_stack.errors import EcsStackError, InterruptedRunError, RefusedError
 from ecs_stack.home import disk_problem
-
-INTERRUPTED = 130
 
 # Typer brings its own copy of click, in a place that moves: its exceptions are found by one that is public.
 _ClickException = cast(
@@ -54,13 +52,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
     try:
         with _signals():
-            return int(app(words, prog_name="ecs-stack", standalone_mode=False) or 0)
+            code = int(app(words, prog_name="ecs-stack", standalone_mode=False) or 0)
+        # Typer makes this of a Ctrl-C that nothing else handled. It is the way to end `logs --follow`: nothing to tell.
+        if code == InterruptedRunError.exit_code and words[:1] != ["logs"]:
+            raise InterruptedRunError("interrupted")
+        return code
     except EcsStackError as error:
         return _report(error, words)
     except _ClickException as error:
         return _report(_usage(error), words)
-    except KeyboardInterrupt:
-        return INTERRUPTED
     except BrokenPipeError:
         # Whoever read stdout has seen enough. What is still buffered has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -74,6 +74,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception:
         _report_bug()
         return 1
+    finally:
+        if arguments is None:
+            # All is said, and Python only waits for threads: Ctrl-C ends that without a traceback.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _report(error: EcsStackError, words: Sequence[str]) -> int:

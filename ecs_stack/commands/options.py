@@ -41,7 +41,6 @@ Wait = Annotated[bool, typer.Option("--wait", help="Wait while another run chang
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 Root = Annotated[
     Path | None,
-Wait = Annotated[bool, typer.Option("--wait", help="Wait while another run changes the environment.")]
     typer.Option(
         help="The project's folder. By default the nearest one upwards that has Pulumi.yaml or envs/.",
         file_okay=False,

@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from ecs_stack.errors import ConfirmationError, DeploymentFailedError, EcsStackError
+from ecs_stack.errors import ConfirmationError, DeploymentFailedError, EcsStackError, InterruptedRunError
 from ecs_stack.outputs import StackOutputs
 from ecs_stack.render import begin, changes, documents, progress, receipts, status
 from ecs_stack.render.progress import Steps
@@ -27,11 +27,11 @@ from ecs_stack.results import (
     LogLine,
     Preview,
     ResetReceipt,
+    UnlockReceipt,
     UpReceipt,
     ValidEnvironment,
 )
 
-    UnlockReceipt,
 #: Columns where there is no terminal to fit into: nothing is wrapped for who reads a pipe.
 WIDE = 10_000
 
@@ -57,13 +57,13 @@ class Output:
     def destroy(self, receipt: DestroyReceipt) -> None:
         self._show(receipt, *receipts.destroy(receipt))
 
+    def unlock(self, receipt: UnlockReceipt) -> None:
+        self._show(receipt, *receipts.unlock(receipt))
+
     def status(self, found: EnvironmentStatus) -> None:
         self._show(found, status.environment(found))
 
     def environments(self, found: Sequence[EnvironmentSummary]) -> None:
-    def unlock(self, receipt: UnlockReceipt) -> None:
-        self._show(receipt, *receipts.unlock(receipt))
-
         self._show(found, status.environments(found))
 
     def outputs(self, found: StackOutputs) -> None:
@@ -129,7 +129,12 @@ class Output:
         """Asks on the terminal; raises ConfirmationError on any other answer."""
         self._err.print(Text(f"{question} "), end="")
         self._err.file.flush()
-        if sys.stdin.readline().strip() not in answers:
+        try:
+            answer = sys.stdin.readline().strip()
+        except KeyboardInterrupt as error:
+            self._err.print()
+            raise InterruptedRunError("interrupted: nothing was touched") from error
+        if answer not in answers:
             raise ConfirmationError("not confirmed: nothing was touched")
 
     def _show(self, value: Any, *lines: RenderableType) -> None:

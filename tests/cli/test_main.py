@@ -4,8 +4,10 @@ refusal."""
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +17,16 @@ import typer.main
 from ecs_stack import environment
 from ecs_stack.commands.main import app, main
 from ecs_stack.errors import EcsStackError, InterruptedRunError, RolledBackError
-from ecs_stack.results import ChangeSummary, LockHolder, Preview, Rollout, RolloutState, UnlockReceipt, UpReceipt
+from ecs_stack.results import (
+    ChangeSummary,
+    LockHolder,
+    LogLine,
+    Preview,
+    Rollout,
+    RolloutState,
+    UnlockReceipt,
+    UpReceipt,
+)
 
 DEV = """
 target: local
@@ -247,6 +258,55 @@ def test_an_interrupted_run_exits_with_130(fake: Fake, capsys: pytest.CaptureFix
     fake.fails = InterruptedRunError("up dev was interrupted: 2 changes were made")
     assert main(["up", "dev", "--yes"]) == 130
     assert "2 changes were made" in capsys.readouterr().err
+
+
+class Interrupted(Terminal):
+    def readline(self, *_: object) -> str:
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_at_a_question_touches_nothing(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Interrupted(""))
+    assert main(["destroy", "dev"]) == 130
+    assert fake.done == []
+    assert capsys.readouterr().err.endswith("(dev): \nError: Interrupted: nothing was touched\n")
+
+
+def test_ctrl_c_anywhere_else_is_told_once(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(environment.Environment, "status", interrupted)
+    assert main(["status", "dev"]) == 130
+    assert capsys.readouterr().err == "Error: Interrupted\n"
+    assert main(["status", "dev", "--json"]) == 130
+    assert json.loads(capsys.readouterr().out)["error"]["kind"] == "InterruptedRunError"
+
+
+def test_ctrl_c_ends_following_logs_silently(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def lines(*_: object, **__: object) -> Iterator[LogLine]:
+        yield LogLine(at=datetime(2026, 5, 1, tzinfo=UTC), service="api", task="4f2a91c3", message="hello")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(environment.Environment, "logs", lines)
+    assert main(["logs", "dev", "--follow"]) == 130
+    captured = capsys.readouterr()
+    assert ("hello" in captured.out, captured.err) == (True, "")
+
+
+def test_ctrl_c_after_the_last_word_leaves_no_traceback() -> None:
+    script = (
+        "import signal, sys; from ecs_stack.commands.main import main; sys.argv = ['ecs-stack', 'schema']; main(); "
+        "signal.raise_signal(signal.SIGINT)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
 
 
 @pytest.mark.parametrize(("answer", "code"), [("dev\n", 0), ("y\n", 2), ("prod\n", 2)])
