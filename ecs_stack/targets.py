@@ -100,8 +100,11 @@ class LocalTarget(Target):
         with _needs_extra():
             from ecs_stack.local import cloud, providers
 
+        def revive() -> object:
+            return cloud.start(self.root)
+
         found = cloud.start(self.root)
-        with providers.serve(found.endpoint) as ports:
+        with providers.serve(found.endpoint, revive) as ports:
             yield Session(
                 environment={
                     **_without_aws(os.environ),
@@ -109,7 +112,7 @@ class LocalTarget(Target):
                     "PULUMI_DEBUG_PROVIDERS": ",".join(f"{name}:{port}" for name, port in ports.items()),
                     "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
                 },
-                client=self._clients(found.endpoint),
+                client=self._clients(found.endpoint, revive),
             )
 
     def connect(self) -> ClientFactory:
@@ -139,7 +142,7 @@ class LocalTarget(Target):
             )
         return found
 
-    def _clients(self, endpoint: str) -> ClientFactory:
+    def _clients(self, endpoint: str, revive: Callable[[], object] | None = None) -> ClientFactory:
         import boto3
         import botocore.config
         import botocore.session
@@ -158,10 +161,13 @@ class LocalTarget(Target):
             region_name=self.region,
             botocore_session=core,
         )
-        config = botocore.config.Config(inject_host_prefix=False, proxies={})
+        config = botocore.config.Config(inject_host_prefix=False, proxies={}, retries={"mode": "standard"})
 
         def client(service: str) -> Any:
-            return session.client(service, endpoint_url=endpoint, config=config)
+            from ecs_stack.local.reconnect import outlive_restarts
+
+            made = session.client(service, endpoint_url=endpoint, config=config)
+            return outlive_restarts(made, revive) if revive else made
 
         return client
 

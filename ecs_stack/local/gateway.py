@@ -33,8 +33,10 @@ Listener = Callable[[Request], None]
 class EcsHandler(Protocol):
     """What the gateway needs of the local ECS."""
 
-    def handle(self, *, region: str, target: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
-        """Answer one JSON 1.1 request."""
+    def handle(
+        self, *, region: str, target: str, body: bytes, invocation: str = ""
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Answer one JSON 1.1 request; an ``invocation`` that was answered before gets the same answer."""
 
 
 class Gateway:
@@ -126,7 +128,10 @@ class Gateway:
         if self.ecs is None:
             raise ApiError("ServerException", "The local ECS is starting", 500)
         status, headers, body = self.ecs.handle(
-            region=request.region, target=request.headers.get("x-amz-target", ""), body=request.body
+            region=request.region,
+            target=request.headers.get("x-amz-target", ""),
+            body=request.body,
+            invocation=request.invocation,
         )
         return Response(status=status, headers=headers, body=body)
 

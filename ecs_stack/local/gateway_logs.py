@@ -17,14 +17,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ecs_stack.local.gateway_messages import Request
+from ecs_stack.local.gateway_messages import INVOCATION, Request
 from ecs_stack.local.persistence import Entry, Journal
 
 SERVICE = "logs"
 #: Bytes. Writing the whole takes about a second for each 100 MB of log events, replaying this much about two.
 JOURNAL_LIMIT = 16_000_000
 #: What a replay needs of a request.
-_KEPT_HEADERS = ("authorization", "content-type", "host", "x-amz-target")
+_KEPT_HEADERS = ("authorization", "content-type", "host", "x-amz-target", INVOCATION)
 
 #: A request's own time and random numbers, so that its replay repeats timestamps and event ids.
 _moment: ContextVar[float | None] = ContextVar("moment", default=None)

@@ -10,6 +10,9 @@ from xml.sax.saxutils import escape
 
 from ecs_stack.local.routes import Protocol, query_parameters
 
+#: The header with the SDK's identity of a call.
+INVOCATION = "amz-sdk-invocation-id"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
@@ -28,6 +31,14 @@ class Request:
     def parameters(self) -> dict[str, str]:
         """The flat parameters of a query-protocol request (``Targets.member.1.Id`` and so on)."""
         return query_parameters(self.headers, self.query, self.body)
+
+    @property
+    def invocation(self) -> str:
+        """The SDK's identity of the call, the same each time it sends it; "" without one.
+
+        https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
+        """
+        return self.headers.get(INVOCATION, "")
 
     def members(self, name: str) -> list[str]:
         """The values of a list of strings, in order."""

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from ecs_stack.local import routes
+from ecs_stack.local.answer_file import AnswerFile
 from ecs_stack.local.gateway_logs import SERVICE, LogsState
-from ecs_stack.local.gateway_messages import Request
+from ecs_stack.local.gateway_messages import INVOCATION, Request, Response
 from ecs_stack.local.persistence import Entry
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,8 @@ Receive = Callable[[], Awaitable[Message]]
 #: write the whole service, and AWS itself makes them visible only after seconds.
 DEBOUNCE = 1.0
 _DEBOUNCED = frozenset({"PutMetricData"})
+#: Too many for their answers to be kept: they would drive out all others.
+_FORGOTTEN = frozenset({"PutLogEvents"})
 _LOGS_MODULE = "cloudwatch_logs"
 
 
@@ -42,6 +45,7 @@ class MiniStack:
         self._save: Callable[[str, dict[str, Any]], None] = persistence.save_state
         self._load: Callable[[str], dict[str, Any] | None] = persistence.load_state
         self._folder = state_dir
+        self._answers = AnswerFile(state_dir)
         self._logs: LogsState | None = None
         self._lifespan_queue: asyncio.Queue[Message] = asyncio.Queue()
         self._lifespan: asyncio.Task[None] | None = None
@@ -92,19 +96,25 @@ class MiniStack:
         """Answer one request on ``send``."""
         if not routes.mutates(request.method, request.action):
             await self._app_module.app(scope, _receive(request.body), send)
+            return
+        known = self._answers.get(request.invocation)
+        if known is not None:
+            held = _messages(known)
         elif request.service == SERVICE and self._logs is not None:
             with self._logs.recording(request) as record:
                 held = await self._held(request, scope)
                 if _succeeded(held):
                     record()
-            await _release(held, send)
+                    self._remember(request.invocation, request.action, held)
         else:
             held = await self._held(request, scope)
             if _succeeded(held):
                 if request.action not in _DEBOUNCED:
-                    self._write(self._state_keys(request.service))
+                    keys = self._state_keys(request.service)
+                    self._answers.promise(request.invocation, _response(held), keys)
+                    self._write(keys)
                 self._write_later()
-            await _release(held, send)
+        await _release(held, send)
 
     async def _held(self, request: Request, scope: Message) -> list[Message]:
         """The answer, executed but not sent."""
@@ -125,10 +135,17 @@ class MiniStack:
             "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in entry.headers.items()],
         }
 
-        async def discard(message: Message) -> None:
-            pass
+        held: list[Message] = []
 
-        await self._app_module.app(scope, _receive(entry.body), discard)
+        async def hold(message: Message) -> None:
+            held.append(message)
+
+        await self._app_module.app(scope, _receive(entry.body), hold)
+        self._remember(entry.headers.get(INVOCATION, ""), routes.action(entry.headers, entry.query, entry.body), held)
+
+    def _remember(self, invocation: str, action: str, held: list[Message]) -> None:
+        if action not in _FORGOTTEN:
+            self._answers.remember(invocation, _response(held))
 
     def _state_keys(self, service: str) -> set[str]:
         """The state files of a service; all that were used, where its name tells nothing."""
@@ -172,6 +189,21 @@ def _receive(body: bytes) -> Receive:
 
 def _succeeded(held: list[Message]) -> bool:
     return bool(held) and int(held[0].get("status", 500)) < 400
+
+
+def _response(held: list[Message]) -> Response:
+    """The messages as an answer."""
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in held[0]["headers"]}
+    body = b"".join(message.get("body", b"") for message in held[1:])
+    return Response(status=int(held[0]["status"]), headers=headers, body=body)
+
+
+def _messages(response: Response) -> list[Message]:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()]
+    return [
+        {"type": "http.response.start", "status": response.status, "headers": headers},
+        {"type": "http.response.body", "body": response.body},
+    ]
 
 
 async def _release(held: list[Message], send: Send) -> None:

@@ -20,15 +20,16 @@ from typing import Any
 
 from ecs_stack.local import gateway_moto_snapshot as snapshot
 from ecs_stack.local import routes
-from ecs_stack.local.gateway_messages import ApiError, Request, Response, error_response
+from ecs_stack.local.answers import Answers
+from ecs_stack.local.gateway_messages import INVOCATION, ApiError, Request, Response, error_response
 from ecs_stack.local.persistence import Entry, Journal
 
 log = logging.getLogger(__name__)
 
 #: Requests between two snapshots: executing that many again takes about 0.5 s, a snapshot 0.1 s.
 SNAPSHOT_EVERY = 200
-#: The headers that moto reads to find service, region and operation; no other is worth keeping.
-_KEPT_HEADERS = ("authorization", "content-type", "host", "x-amz-target")
+#: The headers that moto reads to find service, region and operation, and the identity of the call.
+_KEPT_HEADERS = ("authorization", "content-type", "host", "x-amz-target", INVOCATION)
 
 
 class Moto:
@@ -46,11 +47,18 @@ class Moto:
         self._snapshot = state_dir / "moto.snapshot"
         self._since_snapshot = 0
         self._touched: set[tuple[str, str]] = set()
+        self._answers = Answers()
         self.executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="moto")
         self.executor.submit(self._load).result()
 
     def handle(self, request: Request) -> Response:
-        """Execute a request and journal it if it may have changed something. Call it on ``executor``."""
+        """Execute a request and journal it if it may have changed something. Call it on ``executor``.
+
+        A call that was executed before (its client didn't get the answer and sends it again) gets the same answer.
+        """
+        known = self._answers.get(request.invocation)
+        if known is not None:
+            return known
         # The first request of a service in a region changes something too: moto makes the default VPC then.
         scope = (request.service, request.region)
         journalled = scope not in self._touched or routes.mutates(request.method, request.action)
@@ -68,10 +76,11 @@ class Moto:
         response = self._execute(request, entry)
         self._touched.add(scope)
         self._journal.add(entry)
+        response = self._answers.remember(request.invocation, _polish(request, response))
         self._since_snapshot += 1
         if self._since_snapshot >= SNAPSHOT_EVERY:
             self._save_snapshot(entry.sequence)
-        return _polish(request, response)
+        return response
 
     def close(self) -> None:
         """Finish what is under way."""
@@ -83,7 +92,9 @@ class Moto:
     def _save_snapshot(self, sequence: int) -> None:
         snapshot.save(
             self._snapshot,
-            snapshot.Snapshot(salt=self._journal.salt, sequence=sequence, touched=set(self._touched)),
+            snapshot.Snapshot(
+                salt=self._journal.salt, sequence=sequence, touched=set(self._touched), answers=self._answers
+            ),
         )
         self._since_snapshot = 0
 
@@ -94,7 +105,7 @@ class Moto:
         started, count, done = time.monotonic(), 0, 0
         found = snapshot.load(self._snapshot, self._journal.salt)
         if found is not None:
-            done, self._touched = found.sequence, found.touched
+            done, self._touched, self._answers = found.sequence, found.touched, found.answers
         for entry in self._journal.replay():
             if entry.sequence <= done:
                 continue
@@ -109,7 +120,7 @@ class Moto:
                 region=region,
                 action=routes.action(entry.headers, entry.query, entry.body),
             )
-            self._execute(request, entry)
+            self._answers.remember(request.invocation, _polish(request, self._execute(request, entry)))
             self._touched.add((request.service, region))
             count += 1
         self._since_snapshot = count

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ecs_stack.local.answers import Answers
+
 log = logging.getLogger(__name__)
 
 
@@ -25,6 +27,7 @@ class Snapshot:
     salt: str
     sequence: int
     touched: set[tuple[str, str]]
+    answers: Answers
     #: (service, account, region) -> backend.
     backends: dict[tuple[str, str, str], Any] = field(default_factory=dict)
     versions: tuple[str, ...] = ()
@@ -70,4 +73,5 @@ def load(path: Path, salt: str) -> Snapshot | None:
 
 
 def _versions() -> tuple[str, ...]:
-    return (importlib.metadata.version("moto"), sys.version)
+    # The last is this file's own: it changes with the fields of Snapshot.
+    return (importlib.metadata.version("moto"), sys.version, "2")

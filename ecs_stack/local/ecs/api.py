@@ -6,8 +6,9 @@ import logging
 import time
 from pathlib import Path
 
+from ecs_stack.local import routes
 from ecs_stack.local.addresses import AddressBook
-from ecs_stack.local.ecs import protocol
+from ecs_stack.local.ecs import idempotency, protocol
 from ecs_stack.local.ecs.context import Context
 from ecs_stack.local.ecs.errors import EcsError, unsupported
 from ecs_stack.local.ecs.events import EventSink
@@ -59,8 +60,11 @@ class EcsService:
         self._events.stop()
         self._store.close()
 
-    def handle(self, *, region: str, target: str, body: bytes) -> protocol.Response:
-        """Answer one request: status, headers, body. ``target`` is the X-Amz-Target header. Thread-safe."""
+    def handle(self, *, region: str, target: str, body: bytes, invocation: str = "") -> protocol.Response:
+        """Answer one request: status, headers, body. ``target`` is the X-Amz-Target header. Thread-safe.
+
+        A request with the ``invocation`` (the SDK's identity of a call) of one that succeeded gets its answer.
+        """
         try:
             name, params = protocol.parse(target, body)
             operation = OPERATIONS.get(name)
@@ -69,7 +73,11 @@ class EcsService:
             ctx = self._context(region)
             facts = operation.look_up(ctx, params) if operation.look_up else None
             with self._store.transaction():
-                answer = protocol.render(name, operation(ctx, params, facts))
+                answer = idempotency.answered(ctx, invocation)
+                if answer is None:
+                    answer = protocol.render(name, operation(ctx, params, facts))
+                    if routes.mutates("POST", name):
+                        idempotency.remember_answer(ctx, invocation, answer)
         except EcsError as error:
             return protocol.failure(error)
         except Exception as error:

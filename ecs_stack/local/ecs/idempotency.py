@@ -1,4 +1,8 @@
-"""Client tokens: a request that is sent twice is done once (API Reference, "Ensuring idempotency")."""
+"""A request that is sent twice is done once.
+
+By client tokens, as on AWS (API Reference, "Ensuring idempotency"), and by the SDK's identity of a call: one whose
+answer got lost because this process was killed is sent again by the SDK, and gets the answer that it missed.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,8 @@ from ecs_stack.local.ecs.errors import EcsError
 
 #: RunTask's tokens are good for 24 hours.
 _LIFETIME = 24 * 3600.0
+#: Seconds that an answer is kept for an SDK that sends its call again.
+_ANSWERS = 600.0
 
 
 def digest(params: Params) -> str:
@@ -44,8 +50,23 @@ def remember_request(ctx: Context, operation: str, params: Params, arns: Sequenc
         ctx.store.put("token", key, {"key": key, "digest": digest(params), "arns": list(arns), "at": ctx.now()})
 
 
+def answered(ctx: Context, invocation: str) -> bytes | None:
+    """The answer to a call that has succeeded before; inside a transaction."""
+    found = ctx.store.get("answer", invocation) if invocation else None
+    return str(found["body"]).encode() if found is not None else None
+
+
+def remember_answer(ctx: Context, invocation: str, body: bytes) -> None:
+    """Note a call's answer, in the transaction of what it changed."""
+    if invocation:
+        ctx.store.put("answer", invocation, {"key": invocation, "body": body.decode(), "at": ctx.now()})
+
+
 def forget_old(ctx: Context) -> None:
-    """Drop tokens that are no longer good."""
+    """Drop tokens that are no longer good, and answers that nobody asks for any more."""
+    for answer in ctx.store.all("answer"):
+        if answer["at"] < ctx.now() - _ANSWERS:
+            ctx.store.delete("answer", answer["key"])
     for token in ctx.store.all("token"):
         if token["at"] < ctx.now() - _LIFETIME:
             ctx.store.delete("token", token["key"])

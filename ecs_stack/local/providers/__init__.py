@@ -8,20 +8,20 @@ They run inside the process that drives the engine, which attaches to them throu
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 
 @contextlib.contextmanager
-def serve(endpoint: str) -> Iterator[dict[str, int]]:
+def serve(endpoint: str, revive: Callable[[], object] | None = None) -> Iterator[dict[str, int]]:
     """Serve both providers on 127.0.0.1 while the block runs: ``{"aws": port, "awsx": port}``.
 
-    ``endpoint`` is the URL that every AWS request goes to. Several calls may be active at once; each has servers of
-    its own.
+    ``endpoint`` is the URL that every AWS request goes to; ``revive`` starts what listens there where it doesn't run.
+    Several calls may be active at once; each has servers of its own.
     """
     # Loading gRPC, boto3 and pulumi takes half a second: only who serves pays for it.
     from ecs_stack.local.providers.aws import AwsServicer
     from ecs_stack.local.providers.awsx import create_servicer
     from ecs_stack.local.providers.server import listening
 
-    with listening(AwsServicer(endpoint)) as aws, listening(create_servicer()) as awsx:
+    with listening(AwsServicer(endpoint, revive)) as aws, listening(create_servicer()) as awsx:
         yield {"aws": aws, "awsx": awsx}

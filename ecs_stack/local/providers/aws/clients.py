@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import boto3
 from botocore.config import Config
+
+from ecs_stack.local.reconnect import outlive_restarts
 
 from .configuration import Configuration
 
@@ -19,10 +22,14 @@ _CONNECTIONS = 32
 
 
 class Clients:
-    """Makes and keeps clients. Thread-safe: a session isn't, a client is (botocore's documentation)."""
+    """Makes and keeps clients. Thread-safe: a session isn't, a client is (botocore's documentation).
 
-    def __init__(self, endpoint: str) -> None:
+    ``revive`` starts what listens at the endpoint where it doesn't run: calls outlive its restart then.
+    """
+
+    def __init__(self, endpoint: str, revive: Callable[[], object] | None = None) -> None:
         self._endpoint = endpoint
+        self._revive = revive
         self._lock = threading.Lock()
         self._session: Any = boto3.session.Session(
             aws_access_key_id="local",  # the local cloud checks no signatures
@@ -38,7 +45,7 @@ class Clients:
         key = (service, region, endpoint, configuration.access_key)
         with self._lock:
             if key not in self._clients:
-                self._clients[key] = self._session.client(
+                client = self._session.client(
                     service,
                     region_name=region,
                     endpoint_url=endpoint,
@@ -53,6 +60,7 @@ class Clients:
                         user_agent_extra="ecs-stack-provider",
                     ),
                 )
+                self._clients[key] = outlive_restarts(client, self._revive) if self._revive else client
             return self._clients[key]
 
     def account(self, configuration: Configuration) -> str:

@@ -6,7 +6,7 @@ Protocol: pulumi/proto/pulumi/provider.proto. The server runs it on a pool of th
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
 from typing import Any, NoReturn
 
@@ -39,8 +39,8 @@ class _Status(grpc.Status):  # type: ignore[misc]
 class AwsServicer(provider_pb2_grpc.ResourceProviderServicer):
     """Answers the engine for every provider instance that is attached to the server."""
 
-    def __init__(self, endpoint: str) -> None:
-        self._clients = Clients(endpoint)
+    def __init__(self, endpoint: str, revive: Callable[[], object] | None = None) -> None:
+        self._clients = Clients(endpoint, revive)
         self._instances = configuration.Instances()
 
     # The provider itself
