@@ -19,7 +19,7 @@ CONNECT_TIMEOUT = 10
 #: A request whose target refuses the connection goes to the next one, at most that many times, 10 ms apart, and
 #: not after that many seconds. An ALB has many nodes and stops using such a target within seconds; here it costs
 #: no request. So many, because with callers at the same time the next one may be the dead one again.
-RETRIES, RETRY_SECONDS = 20, 2
+RETRIES, RETRY_SECONDS = 60, 5
 
 _STATUS_TEXT = {502: "Bad Gateway", 503: "Service Temporarily Unavailable", 504: "Gateway Time-out"}
 _ALGORITHMS = {"round_robin": "round_robin", "least_outstanding_requests": "least_conn"}
