@@ -176,6 +176,9 @@ class Stack:
     def outputs(self) -> Mapping[str, Any]:
         """The stack's outputs; secrets are blinded. Raises NotFoundError without a stack."""
         self._require()
+        known = state_file.outputs(self._backend, self.name)
+        if known is not None:
+            return known
         with self._translated("outputs", None, Recorder()) as stack:
             return stack.read_outputs()
 
