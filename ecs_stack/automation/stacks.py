@@ -15,7 +15,7 @@ from typing import Any
 
 import pulumi.automation as auto
 
-from ecs_stack.automation import locks, sdk_costs
+from ecs_stack.automation import locks, sdk_costs, state_file
 from ecs_stack.automation.backend import Backend
 from ecs_stack.automation.command import EngineCommand
 from ecs_stack.automation.engine import Engine
