@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -32,9 +33,11 @@ from ecs_stack.operations.aws_errors import translated
 from ecs_stack.operations.status import service_statuses
 from ecs_stack.operations.verdict import raise_unless_reached
 from ecs_stack.outputs import EXPORT, ServiceOutputs, StackOutputs
+from ecs_stack.recovery import recover
 from ecs_stack.results import (
     ChangeKind,
     DestroyReceipt,
+    DriftKind,
     EnvironmentStatus,
     EnvironmentSummary,
     LogLine,
@@ -53,6 +56,7 @@ Approve = Callable[[Preview], None]
 _Receipt = TypeVar("_Receipt")
 
 _SERVICE_TYPE = "aws:ecs/service:Service"
+_CLUSTER_TYPE = "aws:ecs/cluster:Cluster"
 #: Seconds between two looks at a lock that is waited for.
 _LOCK_POLL = 2.0
 
@@ -125,9 +129,9 @@ class Environment:
 
         ``approve`` is called with the preview before anything is touched, and raises to refuse it. While another run
         changes the environment, this waits for its end with ``wait`` (and then looks anew at what changes), and raises
-        LockedError without. ``refresh`` also puts right what was deleted or changed behind the stack's back. Raises
-        RolledBackError or DeploymentFailedError, with the receipt, if a service doesn't
-        reach its revision.
+        LockedError without. ``refresh`` also puts right what was deleted or changed behind the stack's back, as is
+        always done after a run that was killed. Raises RolledBackError or DeploymentFailedError, with the receipt, if a
+        service doesn't reach its revision.
         """
         return _patiently(lambda: self._up(on_progress, approve, refresh), wait, on_progress)
 
@@ -140,9 +144,13 @@ class Environment:
         outputs = self._applied(engine, target)
         with target.open() as session:
             stack = self._stack(engine, session.environment)
+            refresh = refresh or stack.was_killed()
             plan = stack.preview(self._program(), on_progress=on_progress, refresh=refresh)
             if approve:
                 approve(plan)
+            recover(stack, self._project, session, on_progress)
+            if any(each.type == _CLUSTER_TYPE and each.kind is DriftKind.DELETED for each in plan.drift):
+                outputs = None  # nothing runs any more
             ecs = session.client("ecs")
             changes, summary, before = plan.changes, plan.summary, {}
             if outputs:
@@ -205,9 +213,13 @@ class Environment:
                 plan = stack.preview_destroy(on_progress=on_progress)
                 total = len(plan.changes)
                 approve(plan)
-            update = stack.destroy(on_progress=on_progress, total=total)
-            with translated(self.name, changed=True):
-                self._deregister(found.backend.project, session.client("ecs"))
+            recover(stack, found.backend.project, session, on_progress)
+
+            def last() -> None:
+                with translated(self.name, changed=True):
+                    self._deregister(found.backend.project, session.client("ecs"))
+
+            update = stack.destroy(on_progress=on_progress, total=total, last=last)
         return DestroyReceipt(
             environment=self.name,
             changes=update.changes,
@@ -262,7 +274,11 @@ class Environment:
         task_definitions.deregister(f"{self.name}-", tags, ecs=ecs)
 
     def _program(self) -> Callable[[], None]:
-        return programs.program(self.spec, Backend.local(self.root).project)
+        return programs.program(self.spec, self._project)
+
+    @property
+    def _project(self) -> str:
+        return Backend.local(self.root).project
 
     def _declared_target(self) -> Target:
         return targets.make(self.spec.target, self.root, self.spec.region)
@@ -367,12 +383,10 @@ class _Found:
 def list_environments(root: Path) -> tuple[EnvironmentSummary, ...]:
     """Every environment file and every stack of the project, by name."""
     root = root.resolve()
-    declared: dict[str, str | None] = dict.fromkeys(spec.names(root))
+    declared: dict[str, spec.Environment | None] = dict.fromkeys(spec.names(root))
     for name in declared:
-        try:
-            declared[name] = spec.load(root, name).target
-        except SpecError:
-            continue  # `preview` says what is wrong with it
+        with suppress(SpecError):  # `validate` says what is wrong with it
+            declared[name] = spec.load(root, name)
     found: dict[str, StackSummary] = {}
     for backend in _backends(root, None):
         if not backend.is_empty():
@@ -381,7 +395,8 @@ def list_environments(root: Path) -> tuple[EnvironmentSummary, ...]:
     return tuple(
         EnvironmentSummary(
             name=name,
-            target=declared.get(name),
+            target=described.target if (described := declared.get(name)) else None,
+            valid=bool(described) if name in declared else None,
             resources=found[name].resources if name in found else None,
             updated_at=found[name].updated_at if name in found else None,
         )

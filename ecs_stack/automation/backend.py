@@ -122,6 +122,22 @@ class Backend:
         draft.replace(folder / "Pulumi.yaml")
         return folder
 
+    def mend(self, stack: str) -> None:
+        """Removes what an engine that was killed while it wrote the state left half-written beside it.
+
+        The state itself is replaced as a whole; the file with its attributes isn't, the engine can't read the state
+        with an empty one, and doesn't need any (gocloud.dev/blob/fileblob).
+        """
+        if not self.is_folder:
+            return
+        for attributes in (self.home / "state" / ".pulumi" / "stacks" / self.project).glob(f"{stack}.json*.attrs"):
+            try:
+                json.loads(attributes.read_text())
+            except FileNotFoundError:
+                continue
+            except ValueError:
+                attributes.unlink(missing_ok=True)
+
     def forget(self, stack: str) -> None:
         """Removes what the engine leaves behind of a stack that it removed: its work folder and old copies of
         its state, which describe resources that are gone."""

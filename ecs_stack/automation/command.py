@@ -33,6 +33,7 @@ class EngineCommand(auto.PulumiCommand):
     """The SDK's command, bound to an engine and to a whole process environment (os.environ isn't read).
 
     ``interrupted`` is set once the user has pressed Ctrl-C; the run's own error then tells how it ended.
+    ``killed`` says whether a signal ended the last engine.
     """
 
     def __init__(self, engine: Engine, environment: Mapping[str, str]) -> None:
@@ -40,6 +41,7 @@ class EngineCommand(auto.PulumiCommand):
         self.command = str(engine.root / "bin" / "pulumi")
         self.version = VersionInfo.parse(engine.version)
         self.interrupted = threading.Event()
+        self.killed = False
         self._environment = dict(environment)
         self._environment["PATH"] = os.pathsep.join(
             [str(Path(self.command).parent), environment.get("PATH", os.defpath)]
@@ -68,6 +70,7 @@ class EngineCommand(auto.PulumiCommand):
         stdout, stderr = _Reader(process.stdout, on_output), _Reader(process.stderr, on_error)
         self._wait(process)
         result = auto.CommandResult(stdout.text(), stderr.text(), process.returncode)
+        self.killed = process.returncode < 0
         if process.returncode != 0:
             raise create_command_error(result)
         return result

@@ -7,10 +7,11 @@ ends a run after the operations in flight; see ``command``.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pulumi.automation as auto
@@ -61,6 +62,8 @@ class Stack:
 
     def exists(self) -> bool:
         """Whether there is such a stack."""
+        if self._mark.exists():
+            self._backend.mend(self.name)
         known = self._backend.has(self.name)
         if known is not None:
             return known
@@ -98,7 +101,8 @@ class Stack:
             with self._translated("up", program, recorder) as stack:
                 if created:
                     stack.workspace.create_stack(self.name)
-                _unless_stale(lambda: stack.up(on_event=recorder, show_secrets=False, refresh=refresh))
+                with self._marked(stack):
+                    _unless_stale(lambda: stack.up(on_event=recorder, show_secrets=False, refresh=refresh))
         except Exception:
             if created and not recorder.touched:
                 self._remove(self._open(self._backend), force=True)
@@ -113,12 +117,23 @@ class Stack:
             stack.preview_destroy(on_event=recorder)
         return _planned(self.name, recorder)
 
-    def destroy(self, *, on_progress: OnProgress | None = None, total: int | None = None) -> Update:
-        """Deletes every resource, then the stack and all that is kept of it. Raises NotFoundError without one."""
+    def destroy(
+        self,
+        *,
+        on_progress: OnProgress | None = None,
+        total: int | None = None,
+        last: Callable[[], object] = lambda: None,
+    ) -> Update:
+        """Deletes every resource, then the stack and all that is kept of it. Raises NotFoundError without one.
+
+        ``last`` is called in between: what it does is done again if it was cut short, as long as there is a stack.
+        """
         self._require()
         recorder = Recorder(on_progress, total)
         with self._translated("destroy", None, recorder) as stack:
-            _unless_stale(lambda: stack.destroy(on_event=recorder, show_secrets=False))
+            with self._marked(stack):
+                _unless_stale(lambda: stack.destroy(on_event=recorder, show_secrets=False))
+            last()
             # Not by force: an engine that was interrupted may end well before everything is deleted, and then refuses.
             self._remove(stack, force=False)
         return _update(recorder)
@@ -185,11 +200,45 @@ class Stack:
     def accounts(self) -> set[str]:
         """The AWS accounts of the stack's resources, by their ARNs. Raises NotFoundError without a stack."""
         self._require()
+        arns = (str((resource.get("outputs") or {}).get("arn") or "").split(":") for resource in self.resources())
+        return {arn[4] for arn in arns if len(arn) > 5 and arn[4]}
+
+    def was_killed(self) -> bool:
+        """Whether the last run that changed the stack from this folder didn't end by itself."""
+        return self._mark.exists()
+
+    def refresh(self, *, on_progress: OnProgress | None = None) -> None:
+        """Takes into the state how every resource is now. Creations that are pending in it are struck out: who calls
+        this looks for what they made."""
+        recorder = Recorder(on_progress)
+        with self._translated("refresh", None, recorder) as stack:
+            _unless_stale(lambda: stack.refresh(on_event=recorder, show_secrets=False, clear_pending_creates=True))
+
+    def resources(self) -> Sequence[Mapping[str, Any]]:
+        """The resources as the state has them; secrets are encrypted."""
         with self._translated("outputs", None, Recorder()) as stack:
             state = stack.read("stack", "export")
-        resources = (state.get("deployment") or {}).get("resources") or ()
-        arns = (str((resource.get("outputs") or {}).get("arn") or "").split(":") for resource in resources)
-        return {arn[4] for arn in arns if len(arn) > 5 and arn[4]}
+        found: Sequence[Mapping[str, Any]] = (state.get("deployment") or {}).get("resources") or ()
+        return found
+
+    @property
+    def _mark(self) -> Path:
+        return self._backend.home / "work" / self.name / "running"
+
+    @contextmanager
+    def _marked(self, stack: _Stack) -> Iterator[None]:
+        """Leaves a mark while the engine works. Who finds it later knows that the engine, or this process, was killed:
+        the state may then not know all that was made."""
+        self._mark.touch()
+        try:
+            yield
+        except auto.ConcurrentUpdateError:
+            raise  # the mark is the other run's
+        except auto.CommandError:
+            if not (stack.command.killed or stack.command.interrupted.is_set()):
+                self._mark.unlink(missing_ok=True)
+            raise
+        self._mark.unlink(missing_ok=True)
 
     def _preview(self, backend: Backend, program: Program, on_progress: OnProgress | None, refresh: bool) -> Preview:
         if on_progress:

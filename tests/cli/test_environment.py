@@ -85,6 +85,7 @@ class World:
         self.state = RolloutState.COMPLETED
         self.refuses: Exception | None = None
         self.locks: list[LockedError] = []
+        self.killed = False
 
 
 @pytest.fixture
@@ -103,6 +104,9 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         def refuse_if_locked(self) -> None:
             if known.locks:
                 raise known.locks.pop()
+
+        def was_killed(self) -> bool:
+            return known.killed
 
         def unlock(self, *, force: bool) -> UnlockReceipt:
             return UnlockReceipt(environment="dev", removed=(HOLDER,) if force else ())
@@ -127,8 +131,9 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
             known.exported = {EXPORT: OUTPUTS.to_dict()}
             return Update(changes=(), summary=known.plan.summary, outputs=known.exported, duration=1)
 
-        def destroy(self, **_: Any) -> Update:
+        def destroy(self, *, last: Callable[[], object], **_: Any) -> Update:
             known.calls.append("destroy")
+            last()
             return Update(changes=(), summary=ChangeSummary(delete=3), outputs={}, duration=1)
 
     class FakeTarget:
@@ -177,6 +182,11 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     def deregister(prefix: str, tags: dict[str, str], *, ecs: Any) -> None:
         known.calls.append(f"deregister {prefix} {tags['ecs-stack:project']} {tags['ecs-stack:environment']}")
 
+    def recover(stack: Any, project: str, session: Any, on_progress: Any) -> None:
+        if known.killed:
+            known.calls.append(f"recover {project}")
+
+    monkeypatch.setattr(face, "recover", recover)
     monkeypatch.setattr(face.rollout, "settle", settle)
     monkeypatch.setattr(face.task_definitions, "deregister", deregister)
     monkeypatch.setattr(face.rollout, "deployments", lambda outputs, **_: {"api": "ecs-svc/1"})
@@ -296,6 +306,24 @@ def test_drift_is_put_right_even_if_the_file_asks_for_nothing_new(world: World, 
     load(tmp_path).up(refresh=True)
     assert world.calls.count("preview with refresh") == 2
     assert "up with refresh" in world.calls
+
+
+def test_a_killed_run_is_settled_once_the_plan_is_approved(world: World, tmp_path: Path) -> None:
+    world.exported = {EXPORT: OUTPUTS.to_dict()}
+    world.killed = True
+    load(tmp_path).up(approve=lambda _: world.calls.append("approved"))
+    assert world.calls[2:5] == ["preview with refresh", "approved", "recover ecs-stack"]
+    world.calls.clear()
+    load(tmp_path).destroy(approve=lambda _: world.calls.append("approved"))
+    assert world.calls[1:5] == ["preview destroy", "approved", "recover ecs-stack", "destroy"]
+
+
+def test_an_up_after_the_cluster_is_gone_asks_nothing_of_it(world: World, tmp_path: Path) -> None:
+    world.exported = {EXPORT: OUTPUTS.to_dict()}
+    gone = ResourceDrift(urn="c", type="aws:ecs/cluster:Cluster", name="dev", kind=DriftKind.DELETED)
+    world.plan = replace(world.plan, drift=(gone,), changes=(SERVICE,))
+    load(tmp_path).up(refresh=True)
+    assert [call for call in world.calls if call.startswith("settle")] == []
 
 
 def test_unlock(world: World, tmp_path: Path) -> None:
