@@ -219,10 +219,15 @@ class EnvironmentStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class EnvironmentSummary:
-    """One line of ``list``: an environment file, a stack, or both. ``resources`` is None without a stack."""
+    """One line of ``list``: an environment file, a stack, or both.
+
+    ``target`` is the file's, None if that is missing or wrong; ``valid`` is whether the file is right, None without
+    one. ``resources`` is None without a stack.
+    """
 
     name: str
     target: str | None
+    valid: bool | None
     resources: int | None
     updated_at: datetime | None
 

@@ -44,7 +44,8 @@ def environments(found: Sequence[EnvironmentSummary]) -> RenderableType:
     for each in found:
         resources = "not applied" if each.resources is None else str(each.resources)
         updated = clock(each.updated_at) if each.updated_at else "-"
-        table.add_row(each.name, each.target or "(no file)", resources, updated)
+        missing = "(no file)" if each.valid is None else "(file is wrong)"
+        table.add_row(each.name, each.target or missing, resources, updated)
     return table
 
 
