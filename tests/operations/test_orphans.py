@@ -1,0 +1,120 @@
+"""What the state doesn't know is found by its tags and deleted, in an order that AWS takes; moto stands for AWS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from ecs_stack.operations import orphans
+
+OURS = {"ecs-stack:project": "shop", "ecs-stack:environment": "dev"}
+OTHERS = {**OURS, "ecs-stack:environment": "prod"}
+
+Client = Callable[[str], Any]
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with mock_aws():
+        yield lambda service: boto3.client(service, region_name="eu-west-1")
+
+
+def pairs(tags: dict[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def specification(kind: str, tags: dict[str, str]) -> list[Any]:
+    return [{"ResourceType": kind, "Tags": pairs(tags)}]
+
+
+def make_network(client: Client, tags: dict[str, str]) -> dict[str, str]:
+    """A network with everything in it that holds on to something else. Ids by type."""
+    ec2 = client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16", TagSpecifications=specification("vpc", tags))["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24", TagSpecifications=specification("subnet", tags))
+    subnet = subnet["Subnet"]["SubnetId"]
+    gateway = ec2.create_internet_gateway(TagSpecifications=specification("internet-gateway", tags))
+    gateway = gateway["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+    table = ec2.create_route_table(VpcId=vpc, TagSpecifications=specification("route-table", tags))
+    table = table["RouteTable"]["RouteTableId"]
+    ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+    association = ec2.associate_route_table(RouteTableId=table, SubnetId=subnet)["AssociationId"]
+    address = ec2.allocate_address(Domain="vpc", TagSpecifications=specification("elastic-ip", tags))["AllocationId"]
+    group = ec2.create_security_group(
+        GroupName=f"{tags['ecs-stack:environment']}-lb",
+        Description="x",
+        VpcId=vpc,
+        TagSpecifications=specification("security-group", tags),
+    )["GroupId"]
+    return {
+        "vpc": vpc,
+        "subnet": subnet,
+        "gateway": gateway,
+        "table": table,
+        "association": association,
+        "address": address,
+        "group": group,
+    }
+
+
+def scope(client: Client, *ids: str, routes: frozenset[tuple[str, str]] = frozenset()) -> orphans.Scope:
+    return orphans.Scope("dev", OURS, orphans.Known(frozenset(ids), routes), client)
+
+
+def test_nothing_is_deleted_that_the_state_knows_or_that_is_anothers(client: Client) -> None:
+    ours = make_network(client, OURS)
+    make_network(client, OTHERS)
+    routes = frozenset({(ours["table"], "0.0.0.0/0")})
+    assert orphans.remove(scope(client, *ours.values(), routes=routes)) == ()
+
+
+def test_a_network_is_deleted_from_the_leaves_up(client: Client) -> None:
+    ours, others = make_network(client, OURS), make_network(client, OTHERS)
+    removed = {each.rsplit(" ", 1)[-1] for each in orphans.remove(scope(client))}
+    assert removed == set(ours.values())
+    ec2 = client("ec2")
+    left = {vpc["VpcId"] for vpc in ec2.describe_vpcs()["Vpcs"] if not vpc["IsDefault"]}
+    assert left == {others["vpc"]}
+    assert orphans.remove(scope(client)) == ()
+
+
+def test_a_route_and_an_association_of_a_known_table(client: Client) -> None:
+    ours = make_network(client, OURS)
+    kept = {identity for kind, identity in ours.items() if kind != "association"}
+    assert set(orphans.remove(scope(client, *kept))) == {
+        f"route {ours['association']}",
+        f"route {ours['table']} 0.0.0.0/0",
+    }
+    (table,) = client("ec2").describe_route_tables(RouteTableIds=[ours["table"]])["RouteTables"]
+    assert [route["DestinationCidrBlock"] for route in table["Routes"]] == ["10.0.0.0/16"]
+    assert table["Associations"] == []
+
+
+def test_a_role_with_its_policies_and_a_policy_of_a_known_role(client: Client) -> None:
+    iam = client("iam")
+    for name in ("dev-api-task-1", "dev-api-task-2"):
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}", Tags=pairs(OURS))
+        for policy in ("a", "b"):
+            statement = '{"Effect": "Allow", "Action": "logs:PutLogEvents", "Resource": "*"}'
+            document = f'{{"Version": "2012-10-17", "Statement": [{statement}]}}'
+            iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=document)
+    iam.create_role(RoleName="dev-of-somebody", AssumeRolePolicyDocument="{}")
+    orphans.remove(scope(client, "dev-api-task-1", "dev-api-task-1:a"))
+    assert {role["RoleName"] for role in iam.list_roles()["Roles"]} == {"dev-api-task-1", "dev-of-somebody"}
+    assert iam.list_role_policies(RoleName="dev-api-task-1")["PolicyNames"] == ["a"]
+
+
+def test_a_log_group(client: Client) -> None:
+    logs = client("logs")
+    logs.create_log_group(logGroupName="/ecs/dev/api", tags=OURS)
+    logs.create_log_group(logGroupName="/ecs/dev/known", tags=OURS)
+    logs.create_log_group(logGroupName="/ecs/dev/theirs")
+    assert orphans.remove(scope(client, "/ecs/dev/known")) == ("log group /ecs/dev/api",)
