@@ -25,8 +25,9 @@ const ecs = require("aws-cdk-lib/aws-ecs");
 const patterns = require("aws-cdk-lib/aws-ecs-patterns");
 
 const app = new cdk.App();
-const stack = new cdk.Stack(app, "bench", { env: { account: "123456789012", region: "eu-west-1" } });
-const vpc = new ec2.Vpc(stack, "vpc", { availabilityZones: ["eu-west-1a", "eu-west-1b"], natGateways: 1 });
+// Without an account: CDK would ask it for its zones.
+const stack = new cdk.Stack(app, "bench");
+const vpc = new ec2.Vpc(stack, "vpc", { maxAzs: 2, natGateways: 1 });
 const cluster = new ecs.Cluster(stack, "cluster", { vpc });
 for (let i = 0; i < Number(process.env.SERVICES); i++) {
   const service = new patterns.ApplicationLoadBalancedFargateService(stack, `s${i}`, {
