@@ -6,6 +6,7 @@ import argparse
 import os
 import platform
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -170,6 +171,8 @@ def arguments(description: str, *, runs: int, quick_runs: int = 1) -> argparse.N
     parser.add_argument("--quick", action="store_true", help="a smoke run: as little as shows that it works")
     parser.add_argument("--runs", type=int, help=f"how many are counted (default {runs}, quick {quick_runs})")
     found = parser.parse_args()
+    # A run that is ended from outside leaves nothing behind either.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     found.runs = found.runs or (quick_runs if found.quick else runs)
     return found
 
