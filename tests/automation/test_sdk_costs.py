@@ -13,6 +13,7 @@ import pytest
 from pulumi.runtime.settings import SETTINGS, Settings, configure
 
 from ecs_stack.automation import sdk_costs
+from tests import event_loop
 
 
 class Engine:
@@ -31,7 +32,7 @@ def in_program(run: Callable[[], Awaitable[None]], engine: Engine | None = None)
 
     def program() -> None:
         configure(Settings("project", "stack", engine=engine))
-        asyncio.run(asyncio.wait_for(run(), 10))
+        event_loop.run(asyncio.wait_for(run(), 10))
 
     contextvars.copy_context().run(program)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import types
 from pathlib import Path
@@ -14,6 +13,7 @@ from ecs_stack.local import gateway_logs
 from ecs_stack.local.gateway_logs import LogsState
 from ecs_stack.local.gateway_messages import Request
 from ecs_stack.local.persistence import Entry
+from tests import event_loop
 
 
 class Process:
@@ -28,7 +28,7 @@ class Process:
         self.module.load_persisted_state = lambda state: self.lines.extend(state["lines"])
         self.module._fanout_to_subscription_filters = self.delivered.append
         self.state = LogsState(folder, module=self.module, save=self.save, load=self.load)
-        asyncio.run(self.state.restore(self.again))
+        event_loop.run(self.state.restore(self.again))
 
     def save(self, name: str, state: Any) -> None:
         (self.folder / f"{name}.json").write_text(json.dumps(state))
