@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -137,12 +136,10 @@ def unlock(
     Output(json=json).unlock(Environment.load(find_root(root), name, target=target).unlock(force=force))
 
 
-@contextmanager
-def _log(output: Output, environment: Environment, verb: str, verbose: bool) -> Iterator[RunLog]:
+def _log(output: Output, environment: Environment, verb: str, verbose: bool) -> AbstractContextManager[RunLog]:
     """The log of a run, shown as it grows if that is asked for."""
     from ecs_stack import runlog
     from ecs_stack.checkout import package_versions
 
     echo = output.say if verbose else None
-    with runlog.recorded(environment.root, verb, environment.name, versions=package_versions(), echo=echo) as log:
-        yield log
+    return runlog.recorded(environment.root, verb, environment.name, versions=package_versions(), echo=echo)

@@ -144,7 +144,7 @@ class Engine:
         return Resource(resource.token, resource.name, resource.id, checked, outputs)
 
     def refresh(self, resource: Resource) -> Resource | None:
-        answer = self.stub.Read(
+        return self._read(
             provider_pb2.ReadRequest(
                 id=resource.id,
                 urn=resource.urn,
@@ -154,18 +154,17 @@ class Engine:
                 inputs=encode(resource.inputs),
             )
         )
-        if not answer.id:
-            return None
-        return Resource(
-            resource.token, resource.name, answer.id, decode(answer.inputs).values, decode(answer.properties).values
-        )
 
     def adopt(self, token: str, name: str, import_id: str) -> Resource | None:
         """What an import reads."""
-        answer = self.stub.Read(provider_pb2.ReadRequest(id=import_id, urn=urn(token, name), type=token, name=name))
+        return self._read(provider_pb2.ReadRequest(id=import_id, urn=urn(token, name), type=token, name=name))
+
+    def _read(self, request: provider_pb2.ReadRequest) -> Resource | None:
+        answer = self.stub.Read(request)
         if not answer.id:
             return None
-        return Resource(token, name, answer.id, decode(answer.inputs).values, decode(answer.properties).values)
+        inputs, outputs = decode(answer.inputs).values, decode(answer.properties).values
+        return Resource(request.type, request.name, answer.id, inputs, outputs)
 
     def delete(self, resource: Resource) -> None:
         answer = self.stub.Delete(
