@@ -13,7 +13,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ecs_stack import environment as face
-from ecs_stack import targets
+from ecs_stack import locate, runs, targets
+from ecs_stack.automation import engine
+from ecs_stack.automation.backend import Backend
 from ecs_stack.automation.stacks import StackSummary, Update
 from ecs_stack.environment import Environment, list_environments
 from ecs_stack.errors import (
@@ -27,6 +29,7 @@ from ecs_stack.errors import (
     RolledBackError,
     SpecError,
 )
+from ecs_stack.operations import rollout, task_definitions
 from ecs_stack.outputs import EXPORT, LoadBalancerOutputs, ServiceOutputs, StackOutputs
 from ecs_stack.results import (
     ChangeKind,
@@ -174,10 +177,11 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     def settle(outputs: StackOutputs, names: set[str], **_: Any) -> None:
         known.calls.append(f"settle {', '.join(sorted(names))}")
 
-    monkeypatch.setattr(face, "Stack", FakeStack)
-    monkeypatch.setattr(face.engines, "ensure", lambda say: "engine")
-    monkeypatch.setattr(face.targets, "make", lambda name, root, region: FakeTarget(name))
-    monkeypatch.setattr(face.rollout, "wait", wait)
+    monkeypatch.setattr(locate, "Stack", FakeStack)
+    monkeypatch.setattr(runs, "Stack", FakeStack)
+    monkeypatch.setattr(engine, "ensure", lambda say: "engine")
+    monkeypatch.setattr(targets, "make", lambda name, root, region: FakeTarget(name))
+    monkeypatch.setattr(rollout, "wait", wait)
 
     def deregister(prefix: str, tags: dict[str, str], *, ecs: Any) -> None:
         known.calls.append(f"deregister {prefix} {tags['ecs-stack:project']} {tags['ecs-stack:environment']}")
@@ -186,11 +190,11 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         if known.killed:
             known.calls.append(f"recover {project}")
 
-    monkeypatch.setattr(face, "recover", recover)
-    monkeypatch.setattr(face.rollout, "settle", settle)
-    monkeypatch.setattr(face.task_definitions, "deregister", deregister)
-    monkeypatch.setattr(face.rollout, "deployments", lambda outputs, **_: {"api": "ecs-svc/1"})
-    monkeypatch.setattr(face.Backend, "has", lambda backend, name: known.exported is not None)
+    monkeypatch.setattr(runs, "recover", recover)
+    monkeypatch.setattr(rollout, "settle", settle)
+    monkeypatch.setattr(task_definitions, "deregister", deregister)
+    monkeypatch.setattr(rollout, "deployments", lambda outputs, **_: {"api": "ecs-svc/1"})
+    monkeypatch.setattr(Backend, "has", lambda backend, name: known.exported is not None)
     return known
 
 
@@ -284,7 +288,7 @@ def test_a_locked_environment_is_refused_or_waited_for(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.exported = {EXPORT: OUTPUTS.to_dict()}
-    monkeypatch.setattr(face, "_LOCK_POLL", 0)
+    monkeypatch.setattr(runs, "_LOCK_POLL", 0)
     for verb in (load(tmp_path).up, load(tmp_path).destroy):
         world.locks = [LockedError("ann holds it")]
         world.calls.clear()
@@ -378,7 +382,7 @@ def test_what_aws_refuses_is_told_in_its_words(world: World, tmp_path: Path, mon
     def refuse(*_: Any, **__: Any) -> None:
         raise ClientError(answer, "DescribeServices")  # type: ignore[arg-type]
 
-    monkeypatch.setattr(face.rollout, "deployments", refuse)
+    monkeypatch.setattr(rollout, "deployments", refuse)
     with pytest.raises(EcsStackError, match=r"DescribeServices failed: ClusterNotFoundException: Cluster not found"):
         load(tmp_path).up()
 
@@ -392,7 +396,7 @@ def test_a_service_that_is_not_there(world: World, tmp_path: Path) -> None:
 
 def test_list(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "envs" / "broken.yaml").write_text("target: 7")
-    monkeypatch.setattr(face.Backend, "is_empty", lambda backend: False)
+    monkeypatch.setattr(Backend, "is_empty", lambda backend: False)
     listed = (
         StackSummary(name="dev", resources=47, updated_at=None),
         StackSummary(name="orphan", resources=2, updated_at=None),

@@ -1,0 +1,178 @@
+"""The runs that change an environment, or say what they would change: preview, up, destroy."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from ecs_stack import program as programs
+from ecs_stack.automation.stacks import Stack
+from ecs_stack.errors import EcsStackError, InterruptedRunError, LockedError
+from ecs_stack.locate import OnProgress, Place, find_engine, read_outputs
+from ecs_stack.operations import rollout, task_definitions
+from ecs_stack.operations.aws_errors import translated
+from ecs_stack.operations.verdict import raise_unless_reached
+from ecs_stack.outputs import EXPORT, StackOutputs
+from ecs_stack.recovery import recover
+from ecs_stack.results import ChangeKind, DestroyReceipt, DriftKind, Preview, Progress, Rollout, UpReceipt
+from ecs_stack.rules.tags import ENVIRONMENT, PROJECT
+
+Approve = Callable[[Preview], None]
+
+_Receipt = TypeVar("_Receipt")
+
+_SERVICE_TYPE = "aws:ecs/service:Service"
+_CLUSTER_TYPE = "aws:ecs/cluster:Cluster"
+#: Seconds between two looks at a lock that is waited for.
+_LOCK_POLL = 2.0
+
+
+def preview(place: Place, *, on_progress: OnProgress | None, refresh: bool) -> Preview:
+    """See ``Environment.preview``."""
+    programs.load_sdk()
+    engine, target = find_engine(on_progress), place.target()
+    target.identify(account=place.spec.account)
+    place.applied(engine, target)
+    with target.open() as session:
+        stack = place.stack(engine, session.environment)
+        return stack.preview(_program(place), on_progress=on_progress, refresh=refresh)
+
+
+def up(
+    place: Place, *, on_progress: OnProgress | None, approve: Approve | None, wait: bool, refresh: bool
+) -> UpReceipt:
+    """See ``Environment.up``."""
+    return _patiently(lambda: _up(place, on_progress, approve, refresh), wait, on_progress)
+
+
+def destroy(place: Place, *, on_progress: OnProgress | None, approve: Approve | None, wait: bool) -> DestroyReceipt:
+    """See ``Environment.destroy``."""
+    return _patiently(lambda: _destroy(place, on_progress, approve), wait, on_progress)
+
+
+def check(place: Place) -> None:
+    """See ``Environment.check``."""
+    images = [service.image for service in place.spec.services.values()]
+    place.target().check(account=place.spec.account, images=images)
+
+
+def _up(place: Place, on_progress: OnProgress | None, approve: Approve | None, refresh: bool) -> UpReceipt:
+    started = time.monotonic()
+    check(place)
+    programs.load_sdk()
+    engine, target = find_engine(on_progress), place.target()
+    place.stack(engine, os.environ).refuse_if_locked()
+    outputs = place.applied(engine, target)
+    with target.open() as session:
+        stack = place.stack(engine, session.environment)
+        refresh = refresh or stack.was_killed()
+        plan = stack.preview(_program(place), on_progress=on_progress, refresh=refresh)
+        if approve:
+            approve(plan)
+        recover(stack, place.project, session, on_progress)
+        if any(each.type == _CLUSTER_TYPE and each.kind is DriftKind.DELETED for each in plan.drift):
+            outputs = None  # nothing runs any more
+        ecs = session.client("ecs")
+        changes, summary, before = plan.changes, plan.summary, {}
+        if outputs:
+            with translated(place.name):
+                before = rollout.deployments(outputs, ecs=ecs)
+        if outputs is None or plan.summary.pending or plan.outputs_changed or plan.drift:
+            if outputs:
+                with translated(place.name):
+                    rollout.settle(outputs, _changing(plan, outputs), ecs=ecs, on_progress=on_progress)
+            update = stack.up(_program(place), on_progress=on_progress, total=len(plan.changes), refresh=refresh)
+            changes, summary, outputs = update.changes, update.summary, read_outputs(update.outputs)
+        if outputs is None:
+            raise EcsStackError(f"the stack of {place.name} has no output {EXPORT}")
+        rollouts = _wait(place.name, outputs, ecs, session.client("logs"), before, on_progress)
+        urls = target.urls(outputs)
+    receipt = UpReceipt(
+        environment=place.name,
+        changes=changes,
+        summary=summary,
+        rollouts=rollouts,
+        urls=urls,
+        duration=time.monotonic() - started,
+    )
+    raise_unless_reached(receipt)
+    return receipt
+
+
+def _destroy(place: Place, on_progress: OnProgress | None, approve: Approve | None) -> DestroyReceipt:
+    started = time.monotonic()
+    programs.load_sdk()
+    engine = find_engine(on_progress)
+    found = place.find(engine)
+    # With another account's credentials every resource would seem to be gone already.
+    found.target.identify(account=found.account)
+    with found.target.open() as session:
+        stack = Stack(found.backend, place.name, engine=engine, environment=session.environment)
+        stack.refuse_if_locked()
+        total = None
+        if approve:
+            plan = stack.preview_destroy(on_progress=on_progress)
+            total = len(plan.changes)
+            approve(plan)
+        recover(stack, found.backend.project, session, on_progress)
+
+        def last() -> None:
+            # Revisions outlive the stack: a deployment may go back to any of them (docs/adr/0005).
+            tags = {PROJECT: found.backend.project, ENVIRONMENT: place.name}
+            with translated(place.name, changed=True):
+                task_definitions.deregister(f"{place.name}-", tags, ecs=session.client("ecs"))
+
+        update = stack.destroy(on_progress=on_progress, total=total, last=last)
+    return DestroyReceipt(
+        environment=place.name,
+        changes=update.changes,
+        summary=update.summary,
+        duration=time.monotonic() - started,
+    )
+
+
+def _program(place: Place) -> Callable[[], None]:
+    return programs.program(place.spec, place.project)
+
+
+def _wait(
+    name: str,
+    outputs: StackOutputs,
+    ecs: Any,
+    cloudwatch_logs: Any,
+    before: dict[str, str],
+    on_progress: OnProgress | None,
+) -> tuple[Rollout, ...]:
+    try:
+        with translated(name, changed=True):
+            return rollout.wait(
+                outputs, ecs=ecs, cloudwatch_logs=cloudwatch_logs, before=before, on_progress=on_progress
+            )
+    except KeyboardInterrupt as error:
+        raise InterruptedRunError(
+            f"the up of {name} was interrupted while the services were deployed: every change is made, "
+            "and ECS goes on deploying",
+            hint=f"`ecs-stack status {name}` says how far it is.",
+        ) from error
+
+
+def _patiently(run: Callable[[], _Receipt], wait: bool, on_progress: OnProgress | None) -> _Receipt:
+    """Runs, with ``wait`` as often as it takes until no other run holds the lock."""
+    while True:
+        try:
+            return run()
+        except LockedError as error:
+            if not wait:
+                raise
+            if on_progress:
+                on_progress(Progress(message=f"waiting: {error.message}"))
+            time.sleep(_LOCK_POLL)
+
+
+def _changing(plan: Preview, outputs: StackOutputs) -> set[str]:
+    """The services whose ECS service the plan updates; names of resources may be cut, so in doubt all."""
+    changes = {c.name for c in plan.changes if c.type == _SERVICE_TYPE and c.kind is not ChangeKind.SAME}
+    known = {f"{outputs.environment}-{name}": name for name in outputs.services}
+    return {known[name] for name in changes} if changes <= known.keys() else set(outputs.services)
