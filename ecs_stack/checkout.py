@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import io
-import json
 import os
 import platform
 import sys
-import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-from ecs_stack import runlog, targets
+from ecs_stack import targets
 from ecs_stack.automation import engine as engines
 from ecs_stack.automation.backend import Backend
 from ecs_stack.automation.stacks import Stack, stacks
@@ -70,26 +66,6 @@ def reset_local(root: Path) -> ResetReceipt:
             stack.forget()
             removed.append(each.name)
     return replace(receipt, stacks=tuple(removed))
-
-
-def pack_report(root: Path) -> Path:
-    """Packs the logs of the runs and the versions for a bug report; secrets were taken out as they were written.
-
-    The archive, ``.ecs-stack/report-TIME.tar.gz``, is readable by its owner only.
-    """
-    root = root.resolve()
-    home = root / ".ecs-stack"
-    home.mkdir(exist_ok=True)
-    file = home / f"report-{datetime.now(UTC).strftime('%Y%m%dT%H%M%S.%fZ')}.tar.gz"
-    about = json.dumps({"versions": versions(), "system": platform.platform()}, indent=2).encode()
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as output, tarfile.open(fileobj=output, mode="w:gz") as archive:
-        member = tarfile.TarInfo("versions.json")
-        member.size = len(about)
-        archive.addfile(member, io.BytesIO(about))
-        for log in runlog.logs(root):
-            archive.add(log, f"logs/{log.name}")
-    return file
 
 
 def versions() -> dict[str, str | None]:

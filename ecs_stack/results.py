@@ -359,8 +359,17 @@ class Check:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReportArchive:
+    """What ``doctor --report`` packed for a bug report: the file, and what is in it."""
+
+    path: str
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class DoctorReport:
-    """What ``doctor`` found. ``ok``: no check failed."""
+    """What ``doctor`` found. ``ok``: no check failed. ``archive`` is there with ``--report``."""
 
     ok: bool
     checks: tuple[Check, ...]
+    archive: ReportArchive | None = None

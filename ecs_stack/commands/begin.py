@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -37,7 +38,18 @@ def init(
     Output(json=json).init(project.init(folder, name))
 
 
-def doctor(name: OptionalName = None, json: Json = False, root: Root = None) -> None:
+def doctor(
+    name: OptionalName = None,
+    report: Annotated[
+        bool,
+        typer.Option(
+            "--report",
+            help="Also pack what a bug report needs into one file: versions, these checks, logs; no secrets.",
+        ),
+    ] = False,
+    json: Json = False,
+    root: Root = None,
+) -> None:
     """Check what is needed, and say how to fix what is missing.
 
     Engine, folder, disk, and what the environments need: Docker, images and ports for the local target; plugins, clock,
@@ -49,12 +61,16 @@ def doctor(name: OptionalName = None, json: Json = False, root: Root = None) -> 
     try:
         project: Path | None = find_root(root)
     except RefusedError:
-        if name is not None:
+        if name is not None or report:
             raise
         project = None
-    report = examine(project, name)
-    Output(json=json).doctor(report)
-    if not report.ok:
+    found = examine(project, name)
+    if report and project:
+        from ecs_stack.report import pack
+
+        found = replace(found, archive=pack(project, found.checks))
+    Output(json=json).doctor(found)
+    if not found.ok:
         raise typer.Exit(UNWELL)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from ecs_stack.render.words import count
-from ecs_stack.results import CheckState, DoctorReport, InitReceipt, ValidEnvironment
+from ecs_stack.results import CheckState, DoctorReport, InitReceipt, ReportArchive, ValidEnvironment
 
 _STYLES = {CheckState.OK: "green", CheckState.WARN: "yellow", CheckState.FAIL: "bold red"}
 
@@ -36,7 +36,13 @@ def doctor(report: DoctorReport) -> list[Text]:
             lines.append(Text(f"      {'':<{width}}  {check.fix}", style="dim"))
     failed = sum(check.state is CheckState.FAIL for check in report.checks)
     lines.append(Text(f"{count(failed, 'check')} failed" if failed else "Nothing is missing", style="bold"))
-    return lines
+    return [*lines, *_archive(report.archive)] if report.archive else lines
+
+
+def _archive(archive: ReportArchive) -> list[Text]:
+    """Who sends it on should know what is in it, and look."""
+    head = Text(f"Packed for a bug report, with secrets taken out; look at it before you share it:\n  {archive.path}")
+    return [head, *(Text(f"    {name}", style="dim") for name in archive.files)]
 
 
 def valid(found: Sequence[ValidEnvironment]) -> list[Text]:

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import json
+import re
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ecs_stack import environment, runlog
-from ecs_stack.checkout import pack_report
 from ecs_stack.commands.main import main
 from ecs_stack.errors import UpdateFailedError
-from ecs_stack.results import ChangeKind, ChangeSummary, Preview, Progress, PropertyChange, ResourceChange
+from ecs_stack.report import pack
+from ecs_stack.results import (
+    ChangeKind,
+    ChangeSummary,
+    Check,
+    CheckState,
+    DoctorReport,
+    Preview,
+    Progress,
+    PropertyChange,
+    ResourceChange,
+)
 
 DEV = """
 target: local
@@ -26,6 +39,7 @@ CHANGE = ResourceChange(
     kind=ChangeKind.UPDATE,
     properties=(PropertyChange(path="desiredCount", before="two of them", after="three of them"),),
 )
+CHECK = Check(name="docker", state=CheckState.FAIL, detail="no Docker engine answers", fix="Start Docker.")
 PLAN = Preview(environment="dev", changes=(CHANGE,), summary=ChangeSummary(update=1), duration=1.0)
 
 
@@ -125,10 +139,56 @@ def test_a_run_goes_on_without_a_log(project: Path, monkeypatch: pytest.MonkeyPa
     assert main(["preview", "dev"]) == 0
 
 
-def test_a_report_has_the_logs_and_the_versions(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def packed(archive: str) -> dict[str, str]:
+    """Every file of a report, by its name."""
+    with tarfile.open(archive) as files:
+        return {each.name: files.extractfile(each).read().decode() for each in files}  # type: ignore[union-attr]
+
+
+def test_doctor_packs_a_report(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     preview(monkeypatch)
     main(["preview", "dev"])
-    report = pack_report(project)
-    assert report.stat().st_mode & 0o777 == 0o600
-    with tarfile.open(report) as archive:
-        assert archive.getnames() == ["versions.json", f"logs/{only_log(project).name}"]
+    capsys.readouterr()
+    monkeypatch.setattr("ecs_stack.doctor.examine", lambda *_: DoctorReport(ok=False, checks=(CHECK,)))
+    assert main(["doctor", "--report", "--json"]) == 1, "as without --report"
+    found = json.loads(capsys.readouterr().out)
+    archive = found["archive"]["path"]
+    assert Path(archive).parent == project / ".ecs-stack"
+    assert Path(archive).stat().st_mode & 0o777 == 0o600
+    files = packed(archive)
+    assert found["archive"]["files"] == list(files) == ["about.json", f"runs/{only_log(project).name}"]
+    about = json.loads(files["about.json"])
+    assert about["checks"] == found["checks"]
+    assert {"ecs-stack", "pulumi", "pulumi engine", "python"} <= about["versions"].keys()
+    assert "plan: update urn:" in files[f"runs/{only_log(project).name}"]
+
+    assert main(["doctor", "--report"]) == 1
+    out = capsys.readouterr().out
+    assert re.search(rf"^  {project}/\.ecs-stack/report-\w+\.\w+\.tar\.gz$", out, re.MULTILINE)
+    assert f"    runs/{only_log(project).name}" in out
+
+
+def test_a_report_has_no_secret(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also none that a log has got, or that a check says."""
+    logs, cloud = project / ".ecs-stack" / "logs", project / ".ecs-stack" / "local" / "logs"
+    for folder in (logs, cloud):
+        folder.mkdir(parents=True)
+    monkeypatch.setenv("SHOP_API_TOKEN", "t0k3n-of-the-shop")
+    (project / ".ecs-stack" / "passphrase").write_text("correct horse")
+    (logs / "20260101T000000.000000Z-up-dev.log").write_text("the passphrase is correct horse")
+    (cloud / "cloud.log").write_text("old\n" * 300_000 + "signed by AKIAIOSFODNN7EXAMPLE")
+    check = replace(CHECK, detail="no Docker engine answers at tcp://ann:t0k3n-of-the-shop@host")
+    files = packed(pack(project, [check]).path)
+    assert list(files) == ["about.json", "runs/20260101T000000.000000Z-up-dev.log", "local/cloud.log"]
+    assert [text.count("[secret]") for text in files.values()] == [1, 1, 1]
+    planted = ("t0k3n-of-the-shop", "correct horse", "AKIAIOSFODNN7EXAMPLE")
+    assert not [value for value in planted for text in files.values() if value in text]
+    assert len(files["local/cloud.log"]) == 1_000_000 - len("AKIAIOSFODNN7EXAMPLE") + len("[secret]")
+
+
+def test_there_is_no_report_outside_of_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["doctor", "--report"]) == 2
+    assert list(tmp_path.iterdir()) == []

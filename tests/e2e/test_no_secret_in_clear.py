@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from ecs_stack.checkout import pack_report
 from tests.e2e.conftest import DEV
 from tests.e2e.project import Project, Run, get
 
@@ -82,7 +81,7 @@ def test_planted_secrets_are_found_nowhere(make_project: Callable[[Mapping[str, 
         run("up", "dev", "--yes", "-v", code=4)
         run("status", "dev", code=0)
         run("logs", "dev", "--json", code=0)
-        pack_report(project.root)
+        run("doctor", "--report", code=0)
         found = _files_with_secrets(project.root)
         assert not found, f"in clear: {found}"
         everywhere = _files_with_secrets(project.root, stores={})
