@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from ecs_stack.spec.billing import billables, task_billables
 from ecs_stack.spec.environment import (
     Capacity,
     Cluster,
@@ -31,7 +32,9 @@ __all__ = [
     "Route",
     "Scale",
     "Service",
+    "billables",
     "json_schema",
     "load",
     "names",
+    "task_billables",
 ]
