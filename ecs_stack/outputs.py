@@ -38,35 +38,12 @@ class ServiceOutputs:
 
 @dataclass(frozen=True, kw_only=True)
 class LoadBalancerOutputs:
-    """The load balancer and its listener.
-
-    ``security_group_id`` is its own; ``tasks_security_group_id`` the one that it reaches, on every port, and that the
-    tasks of ephemeral environments join: None if the environment hosts none.
-    """
+    """The load balancer and its listener."""
 
     arn: str
     dns_name: str
     listener_arn: str
     listener_port: int
-    security_group_id: str | None = None
-    tasks_security_group_id: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class EphemeralOutputs:
-    """What makes an environment an ephemeral one. ``created`` and ``expires`` are as ``rules.ephemeral.stamp`` writes.
-
-    ``spec`` is what it was made from (``spec.Ephemeral``), ``priorities`` are its listener rules', by service.
-    """
-
-    host: str
-    owner: str
-    created: str
-    expires: str
-    spec: Mapping[str, Any]
-    priorities: Mapping[str, int] = field(default_factory=dict)
-    branch: str | None = None
-    sha: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,8 +51,6 @@ class StackOutputs:
     """Everything that the operations verbs know of an environment.
 
     ``billables`` is what it costs, without prices; None if a version of ecs-stack applied it that didn't record that.
-    ``private_subnet_ids`` and ``capacity`` (weights by capacity provider) are for what stands on it; empty if an older
-    version applied it. ``ephemeral`` is None for every other environment.
     """
 
     environment: str
@@ -85,9 +60,6 @@ class StackOutputs:
     cluster_arn: str
     load_balancer: LoadBalancerOutputs | None = None
     services: Mapping[str, ServiceOutputs] = field(default_factory=dict)
-    private_subnet_ids: tuple[str, ...] = ()
-    capacity: Mapping[str, int] = field(default_factory=dict)
-    ephemeral: EphemeralOutputs | None = None
     billables: tuple[Billable, ...] | None = None
     version: int = VERSION
 
@@ -108,26 +80,19 @@ class StackOutputs:
         """
         if int(value.get("version", 0)) > VERSION:
             raise ValueError(f"these outputs have version {value['version']}, this ecs-stack reads {VERSION}")
-        fields = {name: _whole(each) for name, each in value.items()}
+        fields = dict(value)
         balancer = fields.get("load_balancer")
-        fields["load_balancer"] = LoadBalancerOutputs(**balancer) if balancer else None
+        fields["load_balancer"] = LoadBalancerOutputs(**_numbers(balancer)) if balancer else None
         fields["services"] = {name: ServiceOutputs(**s) for name, s in (fields.get("services") or {}).items()}
         charged = fields.get("billables")
         fields["billables"] = None if charged is None else tuple(Billable(**_counts(each)) for each in charged)
-        ephemeral = fields.get("ephemeral")
-        fields["ephemeral"] = EphemeralOutputs(**ephemeral) if ephemeral else None
-        fields["private_subnet_ids"] = tuple(fields.get("private_subnet_ids") or ())
-        fields["version"] = fields.get("version", 0)
+        fields["version"] = int(fields.get("version", 0))
         return cls(**fields)
 
 
-def _whole(value: Any) -> Any:
-    """The engine hands numbers back as floats; all of ours are whole."""
-    if isinstance(value, Mapping):
-        return {name: _whole(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_whole(each) for each in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+def _numbers(balancer: Mapping[str, Any]) -> dict[str, Any]:
+    """The engine hands numbers back as floats."""
+    return {**balancer, "listener_port": int(balancer["listener_port"])}
 
 
 def _counts(billable: Mapping[str, Any]) -> dict[str, Any]:
