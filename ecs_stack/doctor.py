@@ -23,7 +23,7 @@ from typing import Any
 
 from ecs_stack import spec
 from ecs_stack.automation import engine as engines
-from ecs_stack.errors import SpecError
+from ecs_stack.errors import RefusedError, SpecError
 from ecs_stack.results import Check, CheckState, DoctorReport
 from ecs_stack.spec import Environment
 
@@ -238,9 +238,8 @@ def _time_at_aws(region: str) -> float | None:
 def _credentials(environments: Sequence[Environment]) -> Iterator[Check]:
     try:
         account = _account(environments[0].region)
-    except _NoAnswerError as error:
-        fix = "Set AWS_PROFILE or other credentials, or sign in again: `aws sts get-caller-identity` has to work."
-        yield _fail("credentials", f"AWS doesn't know who you are: {error}", fix)
+    except RefusedError as error:
+        yield _fail("credentials", error.message, error.hint or "")
         return
     yield _ok("credentials", f"for account {account}")
     for each in environments:
@@ -255,18 +254,17 @@ def _credentials(environments: Sequence[Environment]) -> Iterator[Check]:
             yield _fail(title, f"it is for {each.account}, these credentials are for {account}", fix)
 
 
-class _NoAnswerError(Exception):
-    """AWS didn't say who the credentials are of."""
-
-
 def _account(region: str) -> str:
+    """Whose the credentials are. Raises RefusedError."""
     import boto3
     import botocore.config
     from botocore.exceptions import BotoCoreError, ClientError
 
     config = botocore.config.Config(connect_timeout=_TIMEOUT, read_timeout=_TIMEOUT, retries={"total_max_attempts": 1})
-    session: Any = boto3.Session(region_name=region)
     try:
+        session: Any = boto3.Session(region_name=region)
         return str(session.client("sts", config=config).get_caller_identity()["Account"])
     except (BotoCoreError, ClientError) as error:
-        raise _NoAnswerError(str(error)) from error
+        from ecs_stack.operations.aws_errors import credentials_problem, not_reached
+
+        raise credentials_problem(error) or not_reached(error) from error

@@ -126,7 +126,8 @@ def reset(root: Path) -> ResetReceipt:
     paths = Paths(root.resolve())
     with _exclusive(paths):
         host = _docker_host(paths)
-        processes = int(_end(paths))
+        processes = _processes(paths)
+        _end(paths)
         counts = _remove_docker_objects(host, paths.root)
         removed = (str(paths.base),) if paths.base.exists() else ()
         if removed:
@@ -201,6 +202,16 @@ def _spawn(paths: Paths) -> LocalCloud:
     process.kill()
     process.wait()
     raise LocalCloudError(f"The local cloud didn't answer within {START_TIMEOUT:.0f} s", hint=f"Read {paths.log}")
+
+
+def _processes(paths: Paths) -> int:
+    """How many processes the cloud has now: the gateway, and the load balancers' that end with it."""
+    found = running(paths.root)
+    if found is None:
+        return int(_alive(paths))
+    with contextlib.suppress(LocalCloudError):
+        return len(_get(found.endpoint, "status")["processes"])
+    return 1
 
 
 def _end(paths: Paths) -> bool:

@@ -61,6 +61,14 @@ def credentials_problem(error: BotoCoreError | ClientError) -> RefusedError | No
     return RefusedError(f"AWS doesn't know who you are: {why}", hint=hint) if why else None
 
 
+def not_reached(error: BotoCoreError | ClientError) -> RefusedError:
+    """No answer that tells whose the credentials are, and they aren't what is wrong."""
+    return RefusedError(
+        f"AWS isn't reached: {_words(error)}",
+        hint="Check the network and the proxy (`aws sts get-caller-identity` has to work).",
+    )
+
+
 @contextmanager
 def translated(environment: str, *, changed: bool = False) -> Iterator[None]:
     """A block of AWS requests for an environment. Raises EcsStackError with AWS's code and words, or RefusedError for

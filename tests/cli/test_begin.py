@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pulumi
 import pytest
 
@@ -22,6 +23,7 @@ from tests.components.recording import record
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 LOCAL = "target: local\nregion: eu-west-1\n"
+ACCOUNT = doctor._account
 AWS = 'target: aws\nregion: eu-west-1\naccount: "111111111111"\n'
 
 
@@ -211,12 +213,14 @@ class TestDoctor:
         assert self.states(capsys, "dev") == {}
 
     def test_no_credentials(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        def refuse(region: str) -> str:
-            raise doctor._NoAnswerError("Unable to locate credentials")
-
-        monkeypatch.setattr(doctor, "_account", refuse)
+        monkeypatch.setattr(doctor, "_account", ACCOUNT)
+        monkeypatch.setattr(botocore.session.Session, "get_credentials", lambda _: None)
         assert self.states(capsys) == {"credentials": "warn"}
         assert self.states(capsys, "prod", code=1) == {"credentials": "fail"}
+        main(["doctor", "prod"])
+        out = capsys.readouterr().out
+        assert "AWS doesn't know who you are: there are no credentials\n" in out, "in the words of a run"
+        assert "Set AWS_PROFILE or AWS_ACCESS_KEY_ID" in out
 
     def test_the_wrong_account(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         monkeypatch.setattr(doctor, "_account", lambda region: "222222222222")
@@ -311,7 +315,7 @@ def test_no_credentials_are_found_out_quickly(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    with pytest.raises(doctor._NoAnswerError, match="credentials"):
+    with pytest.raises(RefusedError, match="credentials"):
         doctor._account("eu-west-1")
 
 
