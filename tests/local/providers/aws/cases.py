@@ -379,6 +379,29 @@ CASES = (
         outputs=("name",),
     ),
     Case(
+        token="aws:iam/policy:Policy",
+        inputs=lambda w: {"policy": POLICY, "description": "bounds"},
+        change=lambda w: {"policy": WIDER, "tags": {"a": "b"}},
+        replace=lambda w: {"path": "/apps/"},
+        drift=lambda w, r: w.client("iam").create_policy_version(
+            PolicyArn=r.id, PolicyDocument=POLICY, SetAsDefault=True
+        ),
+        drifted="policy",
+        unknown="policy",
+        outputs=("arn", "policyId", "name"),
+    ),
+    Case(
+        token="aws:iam/openIdConnectProvider:OpenIdConnectProvider",
+        inputs=lambda w: {"url": "https://ci.example.com", "clientIdLists": ["sts.amazonaws.com"]},
+        change=lambda w: {"clientIdLists": ["sts.amazonaws.com", "other"], "tags": {"a": "b"}},
+        replace=lambda w: {"url": "https://other.example.com"},
+        drift=lambda w, r: w.client("iam").remove_client_id_from_open_id_connect_provider(
+            OpenIDConnectProviderArn=r.id, ClientID="other"
+        ),
+        drifted="clientIdLists",
+        unknown="url",
+    ),
+    Case(
         token="aws:cloudwatch/logGroup:LogGroup",
         inputs=lambda w: {"name": "/provider/case", "retentionInDays": 7},
         change=lambda w: {"retentionInDays": 30, "tags": {"a": "b"}},

@@ -10,6 +10,7 @@ from . import (
     ecs_tasks,
     gateways,
     iam,
+    iam_policies,
     listeners,
     load_balancers,
     logs,
@@ -31,6 +32,7 @@ TYPES: tuple[type[ResourceType], ...] = (
     *target_groups.TYPES,
     *listeners.TYPES,
     *iam.TYPES,
+    *iam_policies.TYPES,
     *logs.TYPES,
     *appautoscaling.TYPES,
 )
