@@ -11,7 +11,7 @@ from typing import cast
 
 import typer
 
-from ecs_stack.commands import begin, change, local, look
+from ecs_stack.commands import begin, change, local, look, process
 from ecs_stack.errors import EcsStackError, InterruptedRunError, RefusedError
 from ecs_stack.home import disk_problem
 
@@ -46,16 +46,30 @@ app.add_typer(local.app, name="local")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command; returns the exit code. Prints a traceback for bugs only."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    """Runs a command; returns the exit code. Prints a traceback for bugs only.
+
+    Without ``arguments`` it is the process's own command, and ends the process too.
+    """
+    if arguments is not None:
+        return _run(arguments)
+    process.collect_rarely()
+    code = _run(sys.argv[1:])
+    # All is said, and only threads are waited for: Ctrl-C ends that without a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    return process.leave(code)
+
+
+def _run(words: Sequence[str]) -> int:
     # gRPC's fork handlers log to stderr when the engine is started beside running servers; nothing here forks.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
     try:
         with _signals():
-            code = int(app(words, prog_name="ecs-stack", standalone_mode=False) or 0)
+            code = int(app(list(words), prog_name="ecs-stack", standalone_mode=False) or 0)
         # Typer makes this of a Ctrl-C that nothing else handled. It is the way to end `logs --follow`: nothing to tell.
         if code == InterruptedRunError.exit_code and words[:1] != ["logs"]:
             raise InterruptedRunError("interrupted")
+        # Now, and not when the process ends: what can't be written is a failure.
+        sys.stdout.flush()
         return code
     except EcsStackError as error:
         return _report(error, words)
@@ -74,10 +88,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception:
         _report_bug()
         return 1
-    finally:
-        if arguments is None:
-            # All is said, and Python only waits for threads: Ctrl-C ends that without a traceback.
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _report(error: EcsStackError, words: Sequence[str]) -> int:
