@@ -1,6 +1,6 @@
 """What pulumi_aws declares of a resource type: its properties' names and types, read from the SDK's own classes.
 
-Loaded when a type is first used (a submodule costs some 10 to 60 ms) and kept.
+Loaded when a type is first used, with all of its package (`aws:ec2` takes 0.4 s, others some 10 to 60 ms), and kept.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import importlib
 import inspect
 import json
 import re
+import threading
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -22,6 +23,10 @@ from typing import Any
 from pulumi import Output, _types
 
 from .values import UNKNOWN
+
+#: The SDK's packages load when an attribute of theirs is first read (pulumi._utils). That isn't safe in two threads at
+#: once; nor may a submodule come first: it loads its package from within, which then lacks that submodule's classes.
+_loading = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -56,9 +61,10 @@ class Schema:
 def schema(token: str) -> Schema:
     """The schema of a type that pulumi_aws knows, by its token (``aws:ec2/vpc:Vpc``)."""
     _, path, name = token.split(":")
-    package, member = path.split("/")
-    module = importlib.import_module(f"pulumi_aws.{package}.{_snake(member)}")
-    arguments = getattr(module, f"{name}Args")
+    package = path.partition("/")[0]
+    with _loading:
+        module = importlib.import_module(f"pulumi_aws.{package}")
+        arguments, resource = getattr(module, f"{name}Args"), getattr(module, name)
     names = _types.input_type_py_to_pulumi_names(arguments)
     parameters = inspect.signature(arguments.__init__).parameters
     return Schema(
@@ -67,7 +73,7 @@ def schema(token: str) -> Schema:
         required=frozenset(
             names[p.name] for p in parameters.values() if p.name in names and p.default is inspect.Parameter.empty
         ),
-        outputs=frozenset(_types.resource_types(getattr(module, name))),
+        outputs=frozenset(_types.resource_types(resource)),
     )
 
 
@@ -88,10 +94,6 @@ def nearest(name: str, names: Iterable[str]) -> str:
 @cache
 def _input_types(arguments: type) -> dict[str, Any]:
     return {name: _plain(annotation) for name, annotation in _types.input_type_types(arguments).items()}
-
-
-def _snake(name: str) -> str:
-    return re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower()
 
 
 def _plain(annotation: Any) -> Any:
