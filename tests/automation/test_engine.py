@@ -41,6 +41,18 @@ def test_a_version_that_the_sdk_cannot_drive_is_passed_over(tmp_path: Path, vers
     assert engine.find() == engine.Engine(engine.cache_root(), engine.VERSION)
 
 
+def test_an_engine_is_asked_once_until_it_is_another(tmp_path: Path) -> None:
+    binary = script(tmp_path / "path" / "bin" / "pulumi", f"echo asked >> {tmp_path}/asked; echo v3.300.1")
+    assert [engine.find(), engine.find()] == [engine.Engine(tmp_path / "path", "3.300.1")] * 2
+    assert (tmp_path / "asked").read_text() == "asked\n"
+    script(binary, "echo v3.400.0")
+    assert engine.find() == engine.Engine(tmp_path / "path", "3.400.0")
+    (engine.cache_root().parent / "versions.json").write_text("nonsense")
+    assert engine.find() == engine.Engine(tmp_path / "path", "3.400.0")
+    script(binary, "exit 1")
+    assert engine.find() is None
+
+
 def test_a_broken_one_is_passed_over(tmp_path: Path) -> None:
     script(tmp_path / "path" / "bin" / "pulumi", "exit 1")
     assert engine.find() is None
