@@ -17,8 +17,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import secrets
 import re
+import secrets
 import shutil
 import socket
 import subprocess
