@@ -6,22 +6,31 @@
 {'api': 'http://localhost:34567/'}
 
 Results are in ``ecs_stack.results``, errors in ``ecs_stack.errors``, Pulumi components in ``ecs_stack.components``.
+docs/embedding.md is the guide.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ecs_stack.asynchronous import in_thread
+    from ecs_stack.cancellation import Cancellation
     from ecs_stack.environment import Environment, list_environments
 
-__all__ = ["Environment", "list_environments"]
+__all__ = ["Cancellation", "Environment", "in_thread", "list_environments"]
+
+_MODULES = {
+    "Cancellation": "cancellation",
+    "Environment": "environment",
+    "in_thread": "asynchronous",
+    "list_environments": "environment",
+}
 
 
 def __getattr__(name: str) -> object:
     """Imported when used: the engine's SDK and boto3 take half a second, and ``--help`` needs neither."""
-    if name in __all__:
-        from ecs_stack import environment
-
-        return getattr(environment, name)
+    if name in _MODULES:
+        return getattr(import_module(f"ecs_stack.{_MODULES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,19 +1,21 @@
 """The public face: load an environment, preview, up, destroy, status, logs, outputs. Composes what is below.
 
 Library code: it prints nothing, ends nothing, keeps no global state, and may be called from several threads. Every
-method returns a result of ``ecs_stack.results`` or raises an error of ``ecs_stack.errors``.
+method blocks until it is done, and returns a result of ``ecs_stack.results`` or raises an error of
+``ecs_stack.errors``.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
 from ecs_stack import runs, spec
 from ecs_stack.automation.stacks import StackSummary, stacks
+from ecs_stack.cancellation import Cancellation
 from ecs_stack.errors import NotFoundError, SpecError
 from ecs_stack.locate import OnProgress, Place, backends, find_engine
 from ecs_stack.operations import logs
@@ -36,6 +38,14 @@ class Environment:
     """One environment of the project in ``root``: the file ``envs/NAME.yaml``, a stack, or both.
 
     Made by ``load``. A stack belongs to the target it was made on; with another target everything is refused.
+
+    Runs of several environments, in one project or in many, may go on at the same time, each in a thread of its own.
+    ``on_progress`` is called in threads of the run's own, one call at a time; an exception of it ends nothing and is
+    lost. ``approve`` is called in the caller's thread, and what it raises ends the run and comes out of it.
+    ``cancellation`` stops a run, which then raises InterruptedRunError.
+
+    What every method may raise: SpecError (the file), RefusedError (target or account aren't as the file says),
+    EngineError and LocalCloudError (what it needs can't be started), EcsStackError (AWS refused a request).
     """
 
     def __init__(self, place: Place) -> None:
@@ -71,12 +81,21 @@ class Environment:
         """
         runs.check(self._place)
 
-    def preview(self, *, on_progress: OnProgress | None = None, refresh: bool = False) -> Preview:
+    def preview(
+        self,
+        *,
+        on_progress: OnProgress | None = None,
+        refresh: bool = False,
+        cancellation: Cancellation | None = None,
+    ) -> Preview:
         """What an up would change; touches nothing.
 
-        ``refresh`` also looks for what was deleted or changed behind the stack's back.
+        ``refresh`` also looks for what was deleted or changed behind the stack's back. Raises UpdateFailedError if the
+        engine fails.
         """
-        return runs.preview(self._place, on_progress=on_progress, refresh=refresh)
+        return runs.preview(
+            self._place, on_progress=on_progress, refresh=refresh, cancellation=cancellation or Cancellation()
+        )
 
     def up(
         self,
@@ -85,25 +104,47 @@ class Environment:
         approve: Approve | None = None,
         wait: bool = False,
         refresh: bool = False,
+        cancellation: Cancellation | None = None,
     ) -> UpReceipt:
         """Makes what the file says, and waits until each service runs the revision that was asked for.
 
         ``approve`` is called with the preview before anything is touched, and raises to refuse it. While another run
         changes the environment, this waits for its end with ``wait`` (and then looks anew at what changes), and raises
         LockedError without. ``refresh`` also puts right what was deleted or changed behind the stack's back, as is
-        always done after a run that was killed. Raises RolledBackError or DeploymentFailedError, with the receipt, if a
-        service doesn't reach its revision.
+        always done after a run that was killed or cancelled.
+
+        Raises what ``check`` raises, UpdateFailedError if the engine fails, and RolledBackError or
+        DeploymentFailedError, with the receipt, if a service doesn't reach its revision.
         """
-        return runs.up(self._place, on_progress=on_progress, approve=approve, wait=wait, refresh=refresh)
+        return runs.up(
+            self._place,
+            on_progress=on_progress,
+            approve=approve,
+            wait=wait,
+            refresh=refresh,
+            cancellation=cancellation or Cancellation(),
+        )
 
     def destroy(
-        self, *, on_progress: OnProgress | None = None, approve: Approve | None = None, wait: bool = False
+        self,
+        *,
+        on_progress: OnProgress | None = None,
+        approve: Approve | None = None,
+        wait: bool = False,
+        cancellation: Cancellation | None = None,
     ) -> DestroyReceipt:
-        """Deletes everything and the stack. Raises NotFoundError without a stack.
+        """Deletes everything and the stack.
 
-        ``approve`` is called with what would be deleted, and raises to refuse it. ``wait`` is as for ``up``.
+        ``approve`` is called with what would be deleted, and raises to refuse it. ``wait`` is as for ``up``. Raises
+        NotFoundError without a stack, and UpdateFailedError if the engine fails.
         """
-        return runs.destroy(self._place, on_progress=on_progress, approve=approve, wait=wait)
+        return runs.destroy(
+            self._place,
+            on_progress=on_progress,
+            approve=approve,
+            wait=wait,
+            cancellation=cancellation or Cancellation(),
+        )
 
     def unlock(self, *, force: bool = False) -> UnlockReceipt:
         """Removes the locks of runs that were killed. Raises LockedError while a holder lives.
@@ -137,19 +178,20 @@ class Environment:
         since: datetime | None = None,
         tail: int | None = None,
         follow: bool = False,
-        until: Callable[[], bool] = lambda: False,
+        cancellation: Cancellation | None = None,
     ) -> Iterator[LogLine]:
         """The services' output (all of them by default), the oldest line first.
 
         Either the last ``tail`` lines, or those from ``since`` on (an aware datetime); then, with ``follow``, new
-        ones until ``until`` says so. Raises NotFoundError for a service that isn't there.
+        ones until it is cancelled, which isn't an error here. Raises NotFoundError for a service that isn't there.
         """
         found = self._place.find(find_engine())
         outputs = found.need_outputs(self.name)
         chosen = [_service(outputs, name) for name in services] or list(outputs.services.values())
         with translated(self.name):
             client = found.target.connect()("logs")
-        return self._lines(logs.read(client, chosen, since=since, tail=tail, follow=follow, until=until))
+        wait = (cancellation or Cancellation()).wait
+        return self._lines(logs.read(client, chosen, since=since, tail=tail, follow=follow, wait=wait))
 
     def _lines(self, lines: Iterator[LogLine]) -> Iterator[LogLine]:
         with translated(self.name):

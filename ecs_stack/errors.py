@@ -31,9 +31,24 @@ class UpdateFailedError(EcsStackError):
 
 
 class InterruptedRunError(EcsStackError):
-    """The user stopped a run. The message says what was done until then."""
+    """A run was stopped: by Ctrl-C, or by a ``Cancellation``. The message says what was done until then.
+
+    ``changes`` has each ``results.ResourceChange`` that was made, ``problems`` a line for each resource that was begun
+    and isn't finished. What was done stays done, and the next run goes on from there.
+    """
 
     exit_code = 130
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        problems: tuple[str, ...] = (),
+        hint: str | None = None,
+        changes: tuple[Any, ...] = (),
+    ) -> None:
+        super().__init__(message, problems=problems, hint=hint)
+        self.changes = changes
 
 
 class RefusedError(EcsStackError):

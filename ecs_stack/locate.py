@@ -12,6 +12,7 @@ from ecs_stack import spec, targets
 from ecs_stack.automation import engine as engines
 from ecs_stack.automation.backend import Backend
 from ecs_stack.automation.stacks import Stack
+from ecs_stack.cancellation import Cancellation
 from ecs_stack.errors import NotFoundError, RefusedError, SpecError
 from ecs_stack.outputs import EXPORT, StackOutputs
 from ecs_stack.results import Progress
@@ -64,10 +65,12 @@ class Place:
         """The target that the file names."""
         return targets.make(self.spec.target, self.root, self.spec.region)
 
-    def stack(self, engine: engines.Engine, environment: Mapping[str, str]) -> Stack:
+    def stack(
+        self, engine: engines.Engine, environment: Mapping[str, str], cancellation: Cancellation | None = None
+    ) -> Stack:
         """The stack that an up makes or changes."""
         (backend,) = backends(self.root, self.spec.target)
-        return Stack(backend, self.name, engine=engine, environment=environment)
+        return Stack(backend, self.name, engine=engine, environment=environment, cancellation=cancellation)
 
     def stacks(self, engine: engines.Engine) -> list[tuple[Backend, Stack]]:
         """Every place where the stack may be; it need not be in any."""

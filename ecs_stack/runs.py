@@ -1,14 +1,19 @@
-"""The runs that change an environment, or say what they would change: preview, up, destroy."""
+"""The runs that change an environment, or say what they would change: preview, up, destroy.
+
+A run that is cancelled ends at its next engine run or wait; what the engine has under way is finished first.
+"""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from ecs_stack import program as programs
 from ecs_stack.automation.stacks import Stack
+from ecs_stack.cancellation import Cancellation
 from ecs_stack.errors import EcsStackError, InterruptedRunError, LockedError
 from ecs_stack.locate import OnProgress, Place, find_engine, read_outputs
 from ecs_stack.operations import rollout, task_definitions
@@ -29,27 +34,48 @@ _CLUSTER_TYPE = "aws:ecs/cluster:Cluster"
 _LOCK_POLL = 2.0
 
 
-def preview(place: Place, *, on_progress: OnProgress | None, refresh: bool) -> Preview:
+def preview(place: Place, *, on_progress: OnProgress | None, refresh: bool, cancellation: Cancellation) -> Preview:
     """See ``Environment.preview``."""
     programs.load_sdk()
     engine, target = find_engine(on_progress), place.target()
     target.identify(account=place.spec.account)
     place.applied(engine, target)
     with target.open() as session:
-        stack = place.stack(engine, session.environment)
+        stack = place.stack(engine, session.environment, cancellation)
         return stack.preview(_program(place), on_progress=on_progress, refresh=refresh)
 
 
 def up(
-    place: Place, *, on_progress: OnProgress | None, approve: Approve | None, wait: bool, refresh: bool
+    place: Place,
+    *,
+    on_progress: OnProgress | None,
+    approve: Approve | None,
+    wait: bool,
+    refresh: bool,
+    cancellation: Cancellation,
 ) -> UpReceipt:
     """See ``Environment.up``."""
-    return _patiently(lambda: _up(place, on_progress, approve, refresh), wait, on_progress)
+
+    def run() -> UpReceipt:
+        return _up(place, on_progress, approve, refresh, cancellation)
+
+    return _patiently(f"the up of {place.name}", run, wait, on_progress, cancellation)
 
 
-def destroy(place: Place, *, on_progress: OnProgress | None, approve: Approve | None, wait: bool) -> DestroyReceipt:
+def destroy(
+    place: Place,
+    *,
+    on_progress: OnProgress | None,
+    approve: Approve | None,
+    wait: bool,
+    cancellation: Cancellation,
+) -> DestroyReceipt:
     """See ``Environment.destroy``."""
-    return _patiently(lambda: _destroy(place, on_progress, approve), wait, on_progress)
+
+    def run() -> DestroyReceipt:
+        return _destroy(place, on_progress, approve, cancellation)
+
+    return _patiently(f"the destroy of {place.name}", run, wait, on_progress, cancellation)
 
 
 def check(place: Place) -> None:
@@ -58,7 +84,13 @@ def check(place: Place) -> None:
     place.target().check(account=place.spec.account, images=images)
 
 
-def _up(place: Place, on_progress: OnProgress | None, approve: Approve | None, refresh: bool) -> UpReceipt:
+def _up(
+    place: Place,
+    on_progress: OnProgress | None,
+    approve: Approve | None,
+    refresh: bool,
+    cancellation: Cancellation,
+) -> UpReceipt:
     started = time.monotonic()
     check(place)
     programs.load_sdk()
@@ -66,7 +98,7 @@ def _up(place: Place, on_progress: OnProgress | None, approve: Approve | None, r
     place.stack(engine, os.environ).refuse_if_locked()
     outputs = place.applied(engine, target)
     with target.open() as session:
-        stack = place.stack(engine, session.environment)
+        stack = place.stack(engine, session.environment, cancellation)
         refresh = refresh or stack.was_killed()
         plan = stack.preview(_program(place), on_progress=on_progress, refresh=refresh)
         if approve:
@@ -81,13 +113,12 @@ def _up(place: Place, on_progress: OnProgress | None, approve: Approve | None, r
                 before = rollout.deployments(outputs, ecs=ecs)
         if outputs is None or plan.summary.pending or plan.outputs_changed or plan.drift:
             if outputs:
-                with translated(place.name):
-                    rollout.settle(outputs, _changing(plan, outputs), ecs=ecs, on_progress=on_progress)
-            update = stack.up(_program(place), on_progress=on_progress, total=len(plan.changes), refresh=refresh)
+                _settle(place.name, outputs, _changing(plan, outputs), ecs, on_progress, cancellation)
+            update = stack.up(_program(place), on_progress=on_progress, plan=plan, refresh=refresh)
             changes, summary, outputs = update.changes, update.summary, read_outputs(update.outputs)
         if outputs is None:
             raise EcsStackError(f"the stack of {place.name} has no output {EXPORT}")
-        rollouts = _wait(place.name, outputs, ecs, session.client("logs"), before, on_progress)
+        rollouts = _wait(place.name, outputs, ecs, session.client("logs"), before, on_progress, cancellation)
         urls = target.urls(outputs)
     receipt = UpReceipt(
         environment=place.name,
@@ -101,7 +132,9 @@ def _up(place: Place, on_progress: OnProgress | None, approve: Approve | None, r
     return receipt
 
 
-def _destroy(place: Place, on_progress: OnProgress | None, approve: Approve | None) -> DestroyReceipt:
+def _destroy(
+    place: Place, on_progress: OnProgress | None, approve: Approve | None, cancellation: Cancellation
+) -> DestroyReceipt:
     started = time.monotonic()
     programs.load_sdk()
     engine = find_engine(on_progress)
@@ -109,12 +142,13 @@ def _destroy(place: Place, on_progress: OnProgress | None, approve: Approve | No
     # With another account's credentials every resource would seem to be gone already.
     found.target.identify(account=found.account)
     with found.target.open() as session:
-        stack = Stack(found.backend, place.name, engine=engine, environment=session.environment)
+        stack = Stack(
+            found.backend, place.name, engine=engine, environment=session.environment, cancellation=cancellation
+        )
         stack.refuse_if_locked()
-        total = None
+        plan = None
         if approve:
             plan = stack.preview_destroy(on_progress=on_progress)
-            total = len(plan.changes)
             approve(plan)
         recover(stack, found.backend.project, session, on_progress)
 
@@ -124,7 +158,7 @@ def _destroy(place: Place, on_progress: OnProgress | None, approve: Approve | No
             with translated(place.name, changed=True):
                 task_definitions.deregister(f"{place.name}-", tags, ecs=session.client("ecs"))
 
-        update = stack.destroy(on_progress=on_progress, total=total, last=last)
+        update = stack.destroy(on_progress=on_progress, plan=plan, last=last)
     return DestroyReceipt(
         environment=place.name,
         changes=update.changes,
@@ -137,6 +171,21 @@ def _program(place: Place) -> Callable[[], None]:
     return programs.program(place.spec, place.project)
 
 
+def _settle(
+    name: str,
+    outputs: StackOutputs,
+    services: set[str],
+    ecs: Any,
+    on_progress: OnProgress | None,
+    cancellation: Cancellation,
+) -> None:
+    with (
+        _interrupted(f"the up of {name} was interrupted before it changed anything: a deployment was in flight"),
+        translated(name),
+    ):
+        rollout.settle(outputs, services, ecs=ecs, on_progress=on_progress, sleep=cancellation.sleep)
+
+
 def _wait(
     name: str,
     outputs: StackOutputs,
@@ -144,21 +193,42 @@ def _wait(
     cloudwatch_logs: Any,
     before: dict[str, str],
     on_progress: OnProgress | None,
+    cancellation: Cancellation,
 ) -> tuple[Rollout, ...]:
-    try:
-        with translated(name, changed=True):
-            return rollout.wait(
-                outputs, ecs=ecs, cloudwatch_logs=cloudwatch_logs, before=before, on_progress=on_progress
-            )
-    except KeyboardInterrupt as error:
-        raise InterruptedRunError(
+    with (
+        _interrupted(
             f"the up of {name} was interrupted while the services were deployed: every change is made, "
             "and ECS goes on deploying",
             hint=f"`ecs-stack status {name}` says how far it is.",
-        ) from error
+        ),
+        translated(name, changed=True),
+    ):
+        return rollout.wait(
+            outputs,
+            ecs=ecs,
+            cloudwatch_logs=cloudwatch_logs,
+            before=before,
+            on_progress=on_progress,
+            sleep=cancellation.sleep,
+        )
 
 
-def _patiently(run: Callable[[], _Receipt], wait: bool, on_progress: OnProgress | None) -> _Receipt:
+@contextmanager
+def _interrupted(message: str, hint: str | None = None) -> Iterator[None]:
+    """A wait: what Ctrl-C or a cancellation in it means."""
+    try:
+        yield
+    except (KeyboardInterrupt, InterruptedRunError) as error:
+        raise InterruptedRunError(message, hint=hint) from error
+
+
+def _patiently(
+    what: str,
+    run: Callable[[], _Receipt],
+    wait: bool,
+    on_progress: OnProgress | None,
+    cancellation: Cancellation,
+) -> _Receipt:
     """Runs, with ``wait`` as often as it takes until no other run holds the lock."""
     while True:
         try:
@@ -168,7 +238,8 @@ def _patiently(run: Callable[[], _Receipt], wait: bool, on_progress: OnProgress 
                 raise
             if on_progress:
                 on_progress(Progress(message=f"waiting: {error.message}"))
-            time.sleep(_LOCK_POLL)
+            with _interrupted(f"{what} was interrupted while it waited for another run's end: nothing was touched"):
+                cancellation.sleep(_LOCK_POLL)
 
 
 def _changing(plan: Preview, outputs: StackOutputs) -> set[str]:

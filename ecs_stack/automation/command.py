@@ -1,9 +1,9 @@
-"""One run of the engine, which survives Ctrl-C long enough to finish what it is doing.
+"""One run of the engine, which can be cancelled and then finishes what it is doing.
 
 The SDK's own runner starts the engine in the terminal's process group and leaves it behind when Python is
-interrupted, with its program and its providers gone. This one keeps the engine out of the group, passes one interrupt
-on (the engine then finishes the operations in flight, saves its state and releases its lock) and waits. A second
-interrupt makes the engine give up on those operations.
+interrupted, with its program and its providers gone. This one keeps the engine out of the group, interrupts it when the
+run is cancelled (it then finishes the operations in flight, saves its state and releases its lock) and waits. Cancelled
+once more, it gives up on those operations. Ctrl-C, where it reaches the thread that waits, cancels the run.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pulumi.automation.errors import create_command_error
 from semver import VersionInfo
 
 from ecs_stack.automation.engine import Engine
+from ecs_stack.cancellation import Cancellation
 
 OnLine = Callable[[str], object]
 
@@ -32,15 +33,15 @@ _TICK = 0.5
 class EngineCommand(auto.PulumiCommand):
     """The SDK's command, bound to an engine and to a whole process environment (os.environ isn't read).
 
-    ``interrupted`` is set once the user has pressed Ctrl-C; the run's own error then tells how it ended.
-    ``killed`` says whether a signal ended the last engine.
+    A run that is cancelled ends by itself; its own error then tells how. ``killed`` says whether a signal ended the
+    last engine.
     """
 
-    def __init__(self, engine: Engine, environment: Mapping[str, str]) -> None:
+    def __init__(self, engine: Engine, environment: Mapping[str, str], cancellation: Cancellation) -> None:
         # Not super().__init__(): it starts the engine once more, to ask for the version that is known here.
         self.command = str(engine.root / "bin" / "pulumi")
         self.version = VersionInfo.parse(engine.version)
-        self.interrupted = threading.Event()
+        self.cancellation = cancellation
         self.killed = False
         self._environment = dict(environment)
         self._environment["PATH"] = os.pathsep.join(
@@ -55,7 +56,7 @@ class EngineCommand(auto.PulumiCommand):
         on_output: OnLine | None = None,
         on_error: OnLine | None = None,
     ) -> auto.CommandResult:
-        """Runs the engine to its end. Raises the SDK's CommandError, or KeyboardInterrupt before it started."""
+        """Runs the engine to its end. Raises the SDK's CommandError."""
         process = subprocess.Popen(
             [self.command, "--non-interactive", *args],
             cwd=cwd,
@@ -68,7 +69,13 @@ class EngineCommand(auto.PulumiCommand):
             start_new_session=True,
         )
         stdout, stderr = _Reader(process.stdout, on_output), _Reader(process.stderr, on_error)
-        self._wait(process)
+
+        def interrupt() -> None:
+            with suppress(ProcessLookupError):
+                process.send_signal(signal.SIGINT)
+
+        with self.cancellation.calling(interrupt):
+            self._wait(process)
         result = auto.CommandResult(stdout.text(), stderr.text(), process.returncode)
         self.killed = process.returncode < 0
         if process.returncode != 0:
@@ -81,9 +88,7 @@ class EngineCommand(auto.PulumiCommand):
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(_TICK)
             except KeyboardInterrupt:
-                self.interrupted.set()
-                with suppress(ProcessLookupError):
-                    process.send_signal(signal.SIGINT)
+                self.cancellation.cancel()
 
 
 class _Reader(threading.Thread):

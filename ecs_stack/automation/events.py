@@ -89,11 +89,12 @@ class _Resource:
 class Recorder:
     """Collects the events of one run. Thread-safe: the engine's events arrive on a thread of the SDK's.
 
-    ``total`` is how many resources the run will look at, if a preview has told.
+    If a preview has told: ``total`` is how many resources the run will look at, ``pending`` how many it will change.
     """
 
     on_progress: Callable[[Progress], None] | None = None
     total: int | None = None
+    pending: int | None = None
     problems: list[Problem] = field(default_factory=list)
     #: The stack's outputs after the run; secrets are blinded. None if the program didn't get that far.
     outputs: Mapping[str, Any] | None = None
@@ -134,6 +135,12 @@ class Recorder:
                 for r in sorted(self._resources.values(), key=lambda r: r.urn)
                 if planned or (r.finished and not r.failed) or r.kind is ChangeKind.SAME
             )
+
+    @property
+    def unfinished(self) -> tuple[str, ...]:
+        """The resources of AWS whose change was begun and neither ended nor failed."""
+        with self._lock:
+            return tuple(label(urn) for urn in sorted(self._busy))
 
     def drain(self) -> None:
         """Waits for the last event of a run that succeeded: the engine's process may end before it is here."""

@@ -20,7 +20,7 @@ from ecs_stack.errors import (
     LockedError,
     UpdateFailedError,
 )
-from ecs_stack.results import ChangeKind
+from ecs_stack.results import ChangeKind, ResourceChange
 
 _ANY_LOCK = re.compile(r": created by (?P<who>.+@.+ \(pid \d+\)) at (?P<at>\S+)")
 _MISSING_PLUGIN = re.compile(r"[Nn]o (?:resource )?plugin '?(?:pulumi-resource-)?([\w-]+)'?")
@@ -33,13 +33,15 @@ _PREFIX = re.compile(r"^(?:error:\s*)+")
 
 
 def interruption(environment: str, doing: str, recorder: Recorder) -> InterruptedRunError:
-    """What a run that the user stopped has done."""
-    if doing == "preview":
-        return InterruptedRunError(f"the preview of {environment} was interrupted: nothing was touched")
+    """What a run that was stopped has done, and what it hasn't."""
+    if doing not in ("up", "destroy", "refresh"):
+        return InterruptedRunError(f"the {doing} of {environment} was interrupted: nothing was touched")
+    begun = tuple(f"{resource}: begun and not finished" for resource in recorder.unfinished)
     return InterruptedRunError(
         f"the {doing} of {environment} was interrupted: {_done(recorder)}",
-        problems=tuple(_line(p) for p in _causes(recorder.problems)),
+        problems=(*begun, *(_line(p) for p in _causes(recorder.problems))),
         hint=f"The state knows what was done. Run `ecs-stack {doing} {environment}` again to go on.",
+        changes=_changed(recorder),
     )
 
 
@@ -119,8 +121,14 @@ def _last_error(text: str) -> str:
 
 
 def _done(recorder: Recorder) -> str:
-    changed = [c for c in recorder.changes() if c.kind is not ChangeKind.SAME]
-    return f"{len(changed)} changes were made" if len(changed) != 1 else "1 change was made"
+    made, pending = len(_changed(recorder)), recorder.pending
+    if pending is not None and pending >= made:
+        return f"{made} of {pending} changes were made"
+    return f"{made} changes were made" if made != 1 else "1 change was made"
+
+
+def _changed(recorder: Recorder) -> tuple[ResourceChange, ...]:
+    return tuple(change for change in recorder.changes() if change.kind is not ChangeKind.SAME)
 
 
 def _hint(doing: str, environment: str, recorder: Recorder) -> str | None:

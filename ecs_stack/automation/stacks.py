@@ -1,7 +1,7 @@
 """One stack and its engine runs: preview, up, destroy, outputs. No run more than is needed.
 
-Stacks of one process share nothing and may run at the same time, each in its own thread. Ctrl-C (KeyboardInterrupt)
-ends a run after the operations in flight; see ``command``.
+Stacks of one process share nothing and may run at the same time, each in its own thread. A run that is cancelled ends
+after the operations in flight; see ``command``.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from ecs_stack.automation.command import EngineCommand
 from ecs_stack.automation.engine import Engine
 from ecs_stack.automation.events import Recorder, summarize
 from ecs_stack.automation.failures import interruption, locked, translate
+from ecs_stack.cancellation import Cancellation
 from ecs_stack.errors import LockedError, NotFoundError, RefusedError
 from ecs_stack.results import ChangeSummary, Preview, Progress, ResourceChange, UnlockReceipt
 
@@ -51,14 +52,24 @@ class StackSummary:
 class Stack:
     """A stack of a backend; it need not exist yet.
 
-    ``environment`` is the whole process environment for the engine (credentials, endpoints, plugins).
+    ``environment`` is the whole process environment for the engine (credentials, endpoints, plugins). Runs that
+    ``cancellation`` stops, and those that it didn't let begin, raise InterruptedRunError.
     """
 
-    def __init__(self, backend: Backend, name: str, *, engine: Engine, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        name: str,
+        *,
+        engine: Engine,
+        environment: Mapping[str, str],
+        cancellation: Cancellation | None = None,
+    ) -> None:
         self.name = name
         self._backend = backend
         self._engine = engine
         self._environment = environment
+        self._cancellation = cancellation or Cancellation()
 
     def exists(self) -> bool:
         """Whether there is such a stack."""
@@ -88,14 +99,14 @@ class Stack:
         program: Program,
         *,
         on_progress: OnProgress | None = None,
-        total: int | None = None,
+        plan: Preview | None = None,
         refresh: bool = False,
     ) -> Update:
-        """Makes what the program describes, in a new stack if there is none. ``total`` is for progress.
+        """Makes what the program describes, in a new stack if there is none. ``plan`` is what its preview said.
 
         ``refresh`` first takes into the state how every resource is now, so that what drifted is put right.
         """
-        recorder = Recorder(on_progress, total)
+        recorder = _recorder(on_progress, plan)
         created = not self.exists()
         try:
             with self._translated("up", program, recorder) as stack:
@@ -121,7 +132,7 @@ class Stack:
         self,
         *,
         on_progress: OnProgress | None = None,
-        total: int | None = None,
+        plan: Preview | None = None,
         last: Callable[[], object] = lambda: None,
     ) -> Update:
         """Deletes every resource, then the stack and all that is kept of it. Raises NotFoundError without one.
@@ -129,13 +140,13 @@ class Stack:
         ``last`` is called in between: what it does is done again if it was cut short, as long as there is a stack.
         """
         self._require()
-        recorder = Recorder(on_progress, total)
+        recorder = _recorder(on_progress, plan)
         with self._translated("destroy", None, recorder) as stack:
             with self._marked(stack):
                 _unless_stale(lambda: stack.destroy(on_event=recorder, show_secrets=False))
             last()
-            # Not by force: an engine that was interrupted may end well before everything is deleted, and then refuses.
-            self._remove(stack, force=False)
+            # Not by force: an engine that was cancelled may end well before everything is deleted, and then refuses.
+            self._remove(self._open(self._backend), force=False)
         return _update(recorder)
 
     def refuse_if_locked(self) -> None:
@@ -235,7 +246,7 @@ class Stack:
         except auto.ConcurrentUpdateError:
             raise  # the mark is the other run's
         except auto.CommandError:
-            if not (stack.command.killed or stack.command.interrupted.is_set()):
+            if not (stack.command.killed or stack.command.cancellation.cancelled):
                 self._mark.unlink(missing_ok=True)
             raise
         self._mark.unlink(missing_ok=True)
@@ -262,9 +273,12 @@ class Stack:
         stack.workspace.remove_stack(self.name, force=force)
         self._backend.forget(self.name)
 
-    def _open(self, backend: Backend, program: Program | None = None) -> _Stack:
+    def _open(
+        self, backend: Backend, program: Program | None = None, cancellation: Cancellation | None = None
+    ) -> _Stack:
         backend.prepare()
-        command = EngineCommand(self._engine, backend.environment(self._environment))
+        environment = backend.environment(self._environment)
+        command = EngineCommand(self._engine, environment, cancellation or Cancellation())
         return _Stack(self.name, command, str(backend.work_dir(self.name)), program)
 
     @contextmanager
@@ -272,18 +286,20 @@ class Stack:
         self, doing: str, program: Program | None, recorder: Recorder, backend: Backend | None = None
     ) -> Iterator[_Stack]:
         """An open stack; failures of its runs come out as errors of ours, and those of the program as themselves."""
+        if self._cancellation.cancelled:
+            raise interruption(self.name, doing, recorder)
         guard = _Guard(program) if program else None
-        stack = self._open(backend or self._backend, guard)
+        stack = self._open(backend or self._backend, guard, self._cancellation)
         try:
             yield stack
         except auto.CommandError as error:
-            if stack.command.interrupted.is_set():
+            if self._cancellation.cancelled:
                 raise interruption(self.name, doing, recorder) from error
             if guard and guard.error:
                 raise guard.error from None
             raise translate(error, environment=self.name, doing=doing, recorder=recorder) from error
         # A destroy whose stack is gone is done, whatever came too late to stop it.
-        if stack.command.interrupted.is_set() and doing != "destroy":
+        if self._cancellation.cancelled and doing != "destroy":
             recorder.drain()
             raise interruption(self.name, doing, recorder)
 
@@ -334,7 +350,7 @@ class _Guard:
 def stacks(backend: Backend, *, engine: Engine, environment: Mapping[str, str]) -> tuple[StackSummary, ...]:
     """Every stack of the project."""
     with backend.throwaway() as folder:
-        command = EngineCommand(engine, backend.environment(environment))
+        command = EngineCommand(engine, backend.environment(environment), Cancellation())
         found = command.run(["stack", "ls", "--json"], str(folder.work_dir("list")), {}).stdout
     return tuple(
         StackSummary(
@@ -357,6 +373,12 @@ def _unless_stale(run: Callable[[], object]) -> None:
         for lock in held:
             lock.remove()
         run()
+
+
+def _recorder(on_progress: OnProgress | None, plan: Preview | None) -> Recorder:
+    if plan is None:
+        return Recorder(on_progress)
+    return Recorder(on_progress, total=len(plan.changes), pending=plan.summary.pending)
 
 
 def _planned(environment: str, recorder: Recorder) -> Preview:

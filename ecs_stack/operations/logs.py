@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -32,9 +31,12 @@ def read(
     since: datetime | None,
     tail: int | None,
     follow: bool,
-    until: Callable[[], bool],
+    wait: Callable[[float], object],
 ) -> Iterator[LogLine]:
-    """The last ``tail`` lines (by default 100, or with ``since`` all from then on); ``follow`` goes on from there."""
+    """The last ``tail`` lines (by default 100, or with ``since`` all from then on); ``follow`` goes on from there.
+
+    ``wait`` waits so many seconds between two looks, and says whether to look only once more.
+    """
     if since is not None and tail is None:
         start = since
         if not follow:
@@ -51,7 +53,7 @@ def read(
             return
         # The same lines once more, by their ids: so none is lost or told twice between the two ways to read.
         start = known[0].at if known else datetime.now(UTC)
-    yield from follow_from(logs, services, start, until=until)
+    yield from follow_from(logs, services, start, wait=wait)
 
 
 def last(logs: Any, services: Sequence[ServiceOutputs], lines: int) -> list[LogLine]:
@@ -82,14 +84,13 @@ def follow_from(
     services: Sequence[ServiceOutputs],
     start: datetime,
     *,
-    until: Callable[[], bool] = lambda: False,
-    sleep: Callable[[float], object] = time.sleep,
+    wait: Callable[[float], object],
 ) -> Iterator[LogLine]:
-    """Lines from ``start`` on as they arrive, until ``until`` says so (or the iterator is closed)."""
+    """Lines from ``start`` on as they arrive, until ``wait`` says that it is over (or the iterator is closed)."""
     seen: OrderedDict[str, None] = OrderedDict()
     first, latest = _milliseconds(start), _milliseconds(start)
+    over: object = False
     while True:
-        last_look = until()
         for key, line in _read(logs, services, max(first, latest - OVERLAP)):
             latest = max(latest, _milliseconds(line.at))
             if key not in seen:
@@ -97,9 +98,9 @@ def follow_from(
                 yield line
         while len(seen) > REMEMBERED:
             seen.popitem(last=False)
-        if last_look:
+        if over:
             return
-        sleep(POLL)
+        over = wait(POLL)
 
 
 def _tail(logs: Any, service: ServiceOutputs, stream: str, lines: int) -> list[LogLine]:

@@ -162,21 +162,23 @@ def test_two_stacks_at_once(tmp_path: Path, found: engine.Engine) -> None:
     assert [run.result().outputs["value"] for run in runs] == [0, 1]
 
 
-def test_a_destroy_that_ended_too_early_keeps_the_stack(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_destroy_that_ended_too_early_keeps_the_stack(
+    stack: Stack, tmp_path: Path, found: engine.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An interrupted engine may end without an error: what it hasn't deleted must not be forgotten."""
     stack.up(program())
     whole = stack_module._Stack.destroy
 
     def nothing(self: stack_module._Stack, **_: object) -> None:
-        self.command.interrupted.set()
+        self.command.cancellation.cancel()
 
     def everything(self: stack_module._Stack, **more: Any) -> None:
         whole(self, **more)
-        self.command.interrupted.set()
+        self.command.cancellation.cancel()
 
     monkeypatch.setattr(stack_module._Stack, "destroy", nothing)
     with pytest.raises(InterruptedRunError, match="the destroy of dev was interrupted"):
-        stack.destroy()
+        make(tmp_path, found).destroy()
     assert stack.preview_destroy().summary == ChangeSummary(delete=3)
     monkeypatch.setattr(stack_module._Stack, "destroy", everything)
     assert stack.destroy().summary == ChangeSummary(delete=3), "the interrupt came too late to stop anything"

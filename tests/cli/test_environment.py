@@ -98,7 +98,9 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     known = World()
 
     class FakeStack:
-        def __init__(self, backend: Any, name: str, *, engine: Any, environment: Mapping[str, str]) -> None:
+        def __init__(
+            self, backend: Any, name: str, *, engine: Any, environment: Mapping[str, str], cancellation: Any = None
+        ) -> None:
             self.environment = environment
 
         def exists(self) -> bool:

@@ -18,7 +18,7 @@ def at(milliseconds: int) -> datetime:
 
 
 def read(outputs: StackOutputs, fake: FakeLogs, **more: object) -> list[str]:
-    arguments = {"since": None, "tail": None, "follow": False, "until": lambda: True, **more}
+    arguments = {"since": None, "tail": None, "follow": False, "wait": lambda _: True, **more}
     return [line.message for line in logs.read(fake, list(outputs.services.values()), **arguments)]  # type: ignore[arg-type]
 
 
@@ -46,7 +46,7 @@ def test_following_tells_each_line_once_and_late_ones_too(outputs: StackOutputs)
         else:
             fake.events.append((ONE, 21_000, "newer"))
 
-    following = logs.follow_from(fake, list(outputs.services.values()), at(1000), sleep=arrive)
+    following = logs.follow_from(fake, list(outputs.services.values()), at(1000), wait=arrive)
     messages = [line.message for line in islice(following, 6)]
     assert messages == ["first", "second", "third", "late", "new", "newer"]
     assert fake.starts[-1] == 10_000, "each look goes back ten seconds, not to the beginning"
