@@ -12,9 +12,8 @@ from typing import Any
 from pulumi.runtime.proto import engine_pb2
 from pulumi.runtime.settings import SETTINGS
 
-#: Seconds between looks at the outputs: at least, and for each of them, so that looking takes a small part of the time.
-_SHORTEST_PAUSE = 0.01
-_PAUSE_PER_OUTPUT = 0.00002
+#: Seconds between looks at whether a call to the engine failed, which may leave outputs without an end.
+_LOOK = 0.5
 
 
 def silence_debug_messages() -> None:
@@ -38,7 +37,7 @@ async def outputs_settled() -> None:
             pending = list(SETTINGS.outputs)
         if not pending or any(map(_failed, pending)):
             return
-        await asyncio.sleep(_SHORTEST_PAUSE + _PAUSE_PER_OUTPUT * len(pending))
+        await asyncio.wait(pending, timeout=_LOOK, return_when=asyncio.FIRST_EXCEPTION)
 
 
 def _failed(output: asyncio.Future[Any]) -> bool:
