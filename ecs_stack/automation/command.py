@@ -75,18 +75,21 @@ class EngineCommand(auto.PulumiCommand):
                 process.send_signal(signal.SIGINT)
 
         with self.cancellation.calling(interrupt):
-            self._wait(process)
+            self._wait(process, stdout)
         result = auto.CommandResult(stdout.text(), stderr.text(), process.returncode)
         self.killed = process.returncode < 0
         if process.returncode != 0:
             raise create_command_error(result)
         return result
 
-    def _wait(self, process: subprocess.Popen[str]) -> None:
+    def _wait(self, process: subprocess.Popen[str], stdout: _Reader) -> None:
+        """The end of its output is known at once; a wait for the process with a limit only looks every 50 ms."""
         while process.poll() is None:
             try:
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(_TICK)
+                stdout.join(_TICK)
+                if not stdout.is_alive():
+                    with suppress(subprocess.TimeoutExpired):
+                        process.wait(_TICK)
             except KeyboardInterrupt:
                 self.cancellation.cancel()
 
