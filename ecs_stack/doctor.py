@@ -23,6 +23,7 @@ from typing import Any
 
 from ecs_stack import spec
 from ecs_stack.automation import engine as engines
+from ecs_stack.automation import plugins
 from ecs_stack.errors import RefusedError, SpecError
 from ecs_stack.results import Check, CheckState, DoctorReport
 from ecs_stack.spec import Environment
@@ -198,15 +199,13 @@ def _ports() -> Check:
 
 
 def _plugins() -> Iterator[Check]:
-    home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
-    for name in ("aws", "awsx"):
-        version = metadata.version(f"pulumi-{name}")
-        title = f"plugin {name}"
-        if (home / "plugins" / f"resource-{name}-v{version}").is_dir():
-            yield _ok(title, version)
+    for plugin in plugins.needed():
+        title = f"plugin {plugin.name}"
+        if plugin.is_here(os.environ):
+            yield _ok(title, plugin.version)
         else:
-            detail = f"{version} isn't installed; the engine downloads it before the first preview on aws"
-            yield _warn(title, detail, f"Nothing to do, or: pulumi plugin install resource {name} v{version}")
+            detail = f"{plugin.version} isn't installed; the engine downloads it before the first preview on aws"
+            yield _warn(title, detail, f"Nothing to do, or: {plugin.install}")
 
 
 def _clock(region: str) -> Check:

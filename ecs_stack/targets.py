@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ecs_stack.automation import plugins
 from ecs_stack.errors import DockerError, RefusedError
 from ecs_stack.operations import ecr
-from ecs_stack.operations.aws_errors import credentials_problem
+from ecs_stack.operations.aws_errors import credentials_problem, not_reached
 from ecs_stack.outputs import ServiceOutputs, StackOutputs
 from ecs_stack.rules import words
 
@@ -196,6 +197,7 @@ class AwsTarget(Target):
 
     @contextmanager
     def open(self) -> Iterator[Session]:
+        plugins.require(os.environ)
         yield Session(environment=dict(os.environ), client=self.connect())
 
     def connect(self) -> ClientFactory:
@@ -223,13 +225,7 @@ class AwsTarget(Target):
         try:
             return str(self.connect()("sts").get_caller_identity()["Account"])
         except (BotoCoreError, ClientError) as error:
-            problem = credentials_problem(error) or _unknown_region(self.region)
-            if problem:
-                raise problem from error
-            raise RefusedError(
-                f"AWS isn't reached: {error}",
-                hint="Check the network and the proxy (`aws sts get-caller-identity` has to work).",
-            ) from error
+            raise credentials_problem(error) or _unknown_region(self.region) or not_reached(error) from error
 
 
 def make(name: str, root: Path, region: str) -> Target:

@@ -20,7 +20,6 @@ import os
 import re
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -34,7 +33,7 @@ from ecs_stack.errors import EngineError
 #: The engine and the Python SDK are released together; pyproject.toml pins the SDK to the same minor version.
 VERSION = "3.259.0"
 
-_VENDOR_HOST = "get.pulumi.com"
+VENDOR_HOST = "get.pulumi.com"
 _ENGINE_PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
 _VERSION_VARIABLE = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
 _HOST_MODULE = "github.com/pulumi/pulumi/sdk/v3"
@@ -90,7 +89,7 @@ def find() -> Engine | None:
 def ways() -> tuple[str, ...]:
     """How ``ensure`` would get an engine on this machine, in words; empty if there is no way."""
     found = []
-    if _vendor_answers():
+    if vendor_answers():
         found.append("the vendor's download")
     if shutil.which("go"):
         found.append("a build with Go, about 4 minutes on 2 cores")
@@ -180,16 +179,23 @@ def _one_at_a_time(root: Path) -> Iterator[None]:
         yield
 
 
-def _vendor_answers() -> bool:
+def vendor_answers() -> bool:
+    """Whether the vendor's downloads can be reached, through a proxy if the environment names one."""
+    import urllib.error
+    import urllib.request
+
     try:
-        socket.create_connection((_VENDOR_HOST, 443), timeout=3).close()
+        # Any answer will do.
+        urllib.request.urlopen(urllib.request.Request(f"https://{VENDOR_HOST}/", method="HEAD"), timeout=3).close()
+    except urllib.error.HTTPError:
+        return True
     except OSError:
         return False
     return True
 
 
 def _download(root: Path, say: Report) -> Engine | None:
-    if not _vendor_answers():
+    if not vendor_answers():
         return None
     import pulumi.automation as auto
     from semver import VersionInfo

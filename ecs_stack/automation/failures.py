@@ -11,6 +11,7 @@ from datetime import datetime
 
 import pulumi.automation as auto
 
+from ecs_stack.automation import plugins
 from ecs_stack.automation.events import Problem, Recorder
 from ecs_stack.automation.locks import clock
 from ecs_stack.errors import (
@@ -23,7 +24,6 @@ from ecs_stack.errors import (
 from ecs_stack.results import ChangeKind, ResourceChange
 
 _ANY_LOCK = re.compile(r": created by (?P<who>.+@.+ \(pid \d+\)) at (?P<at>\S+)")
-_MISSING_PLUGIN = re.compile(r"[Nn]o (?:resource )?plugin '?(?:pulumi-resource-)?([\w-]+)'?")
 _NEWER_STATE = re.compile(
     "unsupported checkpoint version|not supported by this version of the Pulumi CLI|newer than what this version"
 )
@@ -61,13 +61,9 @@ def translate(error: auto.CommandError, *, environment: str, doing: str, recorde
             hint="Use that version of ecs-stack and its engine, or newer ones: `pip install --upgrade ecs-stack`.",
         )
     causes = _causes(recorder.problems)
-    plugin = _MISSING_PLUGIN.search(text)
-    if plugin and not recorder.touched:
-        name = plugin[1]
-        return EngineError(
-            f"the engine has no {name} plugin",
-            hint=f"Install it: `pulumi plugin install resource {name}`.",
-        )
+    told = "\n".join((text, *(problem.message for problem in causes)))
+    if not recorder.touched and (without_plugin := plugins.missing(told)):
+        return without_plugin
     lines = tuple(_line(p) for p in causes) or (_last_error(text),)
     hint = _hint(doing, environment, recorder)
     if len(lines) == 1:

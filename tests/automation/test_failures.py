@@ -72,12 +72,6 @@ def test_a_wrong_passphrase() -> None:
     assert ".ecs-stack/passphrase" in (error.hint or "")
 
 
-def test_a_missing_plugin_says_how_to_install_it() -> None:
-    error = translated(failure("error: no resource plugin 'pulumi-resource-aws' found in the workspace"))
-    assert isinstance(error, EngineError)
-    assert error.hint == "Install it: `pulumi plugin install resource aws`."
-
-
 def test_an_interruption_says_what_was_done() -> None:
     error = interruption("dev", "up", Recorder())
     assert error.exit_code == 130

@@ -319,12 +319,9 @@ def test_a_folder_of_a_newer_version(project: Path, refused: Callable[..., str])
 
 
 def test_no_engine(project: Path, refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def unreachable(*_: object, **__: object) -> None:
-        raise OSError("no route")
-
     monkeypatch.setenv("PATH", str(project / "nothing"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(project.parent / "cache"))
-    monkeypatch.setattr(engines.socket, "create_connection", unreachable)
+    monkeypatch.setattr(engines, "vendor_answers", lambda: False)
     monkeypatch.setattr(targets.LocalTarget, "check", lambda *_, **__: None)
     for verb in (["preview"], ["up", "--yes"]):
         said = refused(*verb, "dev")
