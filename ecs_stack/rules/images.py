@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ecs_stack.rules import arns
+
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REFERENCE = re.compile(
     r"(?:(?P<registry>(?:localhost|[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)+|[a-zA-Z0-9-]+(?=:\d))(?::\d+)?)/)?"
@@ -38,6 +40,11 @@ class EcrRepository:
     account: str
     region: str
     name: str
+
+    @property
+    def arn(self) -> str:
+        """Its ARN."""
+        return f"arn:{arns.partition(self.region)}:ecr:{self.region}:{self.account}:repository/{self.name}"
 
 
 def parse(reference: str) -> Image | None:

@@ -56,9 +56,8 @@ def execution(
         sid = "Parameters" if action.startswith("ssm:") else "Secrets"
         statements.append(_allow(sid, [action], sorted(resources)))
     if repository:
-        arn = f"arn:{arns.partition(region)}:ecr:{repository.region}:{repository.account}:repository/{repository.name}"
         pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-        statements.append(_allow("Image", pull, [arn]))
+        statements.append(_allow("Image", pull, [repository.arn]))
         # The token is for the whole registry: the action has no resources to restrict it to.
         # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerregistry.html
         statements.append(_allow("ImageToken", ["ecr:GetAuthorizationToken"], ["*"]))
