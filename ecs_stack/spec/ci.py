@@ -12,20 +12,26 @@ from ecs_stack.spec.base import Model, refuse, rule
 _FORGES = ("github", "gitlab", "jenkins")
 
 
+GitHub = Annotated[str, rule(pipelines.github_problem)]
+GitLab = Annotated[str, rule(pipelines.gitlab_problem)]
+Jenkins = Annotated[str, rule(pipelines.jenkins_problem)]
+Branch = Annotated[str, rule(pipelines.branch_problem)]
+
+
 class Ci(Model):
     """Roles for the pipelines of one repository, which need no keys: AWS trusts the forge's tokens.
 
     An `up` by somebody with the rights to make roles makes them. `ecs-stack ci` writes pipelines that take them.
     """
 
-    github: Annotated[str, rule(pipelines.github_problem)] | None = None
+    github: GitHub | None = None
     """The repository as the subject of its tokens names it: acme/shop. One made since June 18, 2026 has its numbers
     in there, as its settings show (Actions, OIDC): acme-123456/shop-456789."""
-    gitlab: Annotated[str, rule(pipelines.gitlab_problem)] | None = None
+    gitlab: GitLab | None = None
     """The project's path on gitlab.com, acme/shop, or its address on another GitLab."""
-    jenkins: Annotated[str, rule(pipelines.jenkins_problem)] | None = None
+    jenkins: Jenkins | None = None
     """The multibranch job's address; Jenkins needs the plugin oidc-provider, and an address that AWS reaches."""
-    branch: Annotated[str, rule(pipelines.branch_problem)] = "main"
+    branch: Branch = "main"
     """The branch whose pipelines deploy the environment, and prune its previews."""
     oidc_provider: Literal["new", "existing"] = "new"
     """An account has one identity provider for each forge: existing, where another environment has made it."""
@@ -42,7 +48,7 @@ class Ci(Model):
         """github, gitlab or jenkins."""
         return next(name for name in _FORGES if getattr(self, name))
 
-    def pipelines(self, environment: str) -> pipelines.Pipelines:
+    def tokens(self, environment: str) -> pipelines.Pipelines:
         """The tokens of the pipelines that change ``environment``."""
         if self.github:
             return pipelines.Pipelines.github(self.github, branch=self.branch, environment=environment)
