@@ -155,6 +155,10 @@ class Environment:
         removed = [holder for _, stack in held for holder in stack.unlock(force=force).removed]
         return UnlockReceipt(environment=self.name, removed=tuple(removed))
 
+    def require_stack(self) -> None:
+        """Raises NotFoundError without a stack, RefusedError if it isn't where the file says."""
+        self._place.find(find_engine())
+
     def outputs(self) -> StackOutputs:
         """What the stack exports. Raises NotFoundError without a stack, or after an up that didn't finish."""
         return self._place.find(find_engine()).need_outputs(self.name)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ecs_stack.commands.options import Json, Name, Refresh, Root, Target, Verbose, Wait, Yes, find_root
+from ecs_stack.commands.options import Json, Name, Refresh, Root, Target, TargetName, Verbose, Wait, Yes, find_root
 
 if TYPE_CHECKING:
     from ecs_stack.environment import Environment
@@ -34,11 +35,7 @@ def preview(
 
     With --refresh, also what was deleted or changed on AWS since the last run, by others than ecs-stack.
     """
-    from ecs_stack.environment import Environment
-    from ecs_stack.render.output import Output
-
-    output = Output(json=json)
-    environment = Environment.load(find_root(root), name, target=target)
+    output, environment = _open(name, target, json, root)
     with _log(output, environment, "preview", verbose) as log, output.progress() as steps:
         found = environment.preview(on_progress=log.steps(steps), refresh=refresh)
         log.plan(found)
@@ -62,11 +59,7 @@ def up(
     Shows what changes, asks, applies it, and waits until every service runs the revision that was asked for. Exits
     with 4 if ECS rolled a service back.
     """
-    from ecs_stack.environment import Environment
-    from ecs_stack.render.output import Output
-
-    output = Output(json=json)
-    environment = Environment.load(find_root(root), name, target=target)
+    output, environment = _open(name, target, json, root)
     if not yes:
         output.require_terminal(instead="--yes")
     with _log(output, environment, "up", verbose) as log, output.progress() as steps:
@@ -96,12 +89,9 @@ def destroy(
 
     Shows what goes, and asks for the environment's name.
     """
-    from ecs_stack.environment import Environment
-    from ecs_stack.render.output import Output
-
-    output = Output(json=json)
-    environment = Environment.load(find_root(root), name, target=target)
+    output, environment = _open(name, target, json, root)
     if not yes:
+        environment.require_stack()
         output.require_terminal(instead="--yes")
     with _log(output, environment, "destroy", verbose) as log, output.progress() as steps:
 
@@ -130,10 +120,16 @@ def unlock(
 
     Checks that the process that took a lock is gone, and refuses while it lives.
     """
+    output, environment = _open(name, target, json, root)
+    output.unlock(environment.unlock(force=force))
+
+
+def _open(name: str, target: TargetName | None, json: bool, root: Path | None) -> tuple[Output, Environment]:
+    """Where a verb prints, and the environment that it is about."""
     from ecs_stack.environment import Environment
     from ecs_stack.render.output import Output
 
-    Output(json=json).unlock(Environment.load(find_root(root), name, target=target).unlock(force=force))
+    return Output(json=json), Environment.load(find_root(root), name, target=target)
 
 
 def _log(output: Output, environment: Environment, verb: str, verbose: bool) -> AbstractContextManager[RunLog]:

@@ -71,6 +71,7 @@ class Fake:
         self.fails: EcsStackError | None = None
         for verb in ("preview", "up", "destroy"):
             monkeypatch.setattr(environment.Environment, verb, getattr(self, verb))
+        monkeypatch.setattr(environment.Environment, "require_stack", lambda _: None)
 
     def preview(self, **_: object) -> Preview:
         return self.plan
@@ -143,6 +144,7 @@ def test_every_option_is_described() -> None:
         (["up", "dvv", "--yes"], ["'dvv'", "Did you mean 'dev'?"]),
         (["status", "dev"], ["There is no stack for dev", "`ecs-stack up dev` makes it."]),
         (["destroy", "dev", "--yes"], ["There is no stack for dev"]),
+        (["destroy", "dev"], ["There is no stack for dev"]),
         (["logs", "dev", "--since", "yesterday"], ["'yesterday'", "10m"]),
         (["up", "dev", "--root", "nowhere"], ["nowhere"]),
     ],
