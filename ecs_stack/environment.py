@@ -13,9 +13,10 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from ecs_stack import runs, spec
+from ecs_stack import pricing, runs, spec
 from ecs_stack.automation.stacks import StackSummary, stacks
 from ecs_stack.cancellation import Cancellation
+from ecs_stack.costs import Cost
 from ecs_stack.errors import NotFoundError, SpecError
 from ecs_stack.locate import OnProgress, Place, backends, find_engine
 from ecs_stack.operations import logs
@@ -159,6 +160,16 @@ class Environment:
         """Raises NotFoundError without a stack, RefusedError if it isn't where the file says."""
         self._place.find(find_engine())
 
+    def cost(self) -> Cost:
+        """What the environment costs on AWS by the hour, at list prices: as its file says, or its stack without a file.
+
+        Needs neither an account nor, with a file, an engine. Raises RefusedError in a region without list prices.
+        """
+        if isinstance(self._place.described, spec.Environment):
+            return pricing.described(self._place.described)
+        found = self._place.find(find_engine())
+        return pricing.applied(found.need_outputs(self.name), found.target.name)
+
     def outputs(self) -> StackOutputs:
         """What the stack exports. Raises NotFoundError without a stack, or after an up that didn't finish."""
         return self._place.find(find_engine()).need_outputs(self.name)
@@ -221,6 +232,7 @@ def list_environments(root: Path) -> tuple[EnvironmentSummary, ...]:
             valid=bool(described) if name in declared else None,
             resources=found[name].resources if name in found else None,
             updated_at=found[name].updated_at if name in found else None,
+            cost=pricing.daily(pricing.recorded(backends(root, None), name)) if name in found else None,
         )
         for name in sorted({*declared, *found})
     )

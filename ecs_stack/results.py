@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from ecs_stack.costs import CostChange, CostTotal
+
 
 class ChangeKind(StrEnum):
     """What a run does, or would do, to one resource."""
@@ -81,7 +83,8 @@ class ChangeSummary:
 class Preview:
     """What an ``up`` (or a ``destroy``) would change. ``outputs_changed``: the stack's outputs differ too.
 
-    ``drift`` is what was deleted or changed since the last run by somebody else; only a refresh looks for it.
+    ``drift`` is what was deleted or changed since the last run by somebody else; only a refresh looks for it. ``cost``
+    is that of the environment on AWS; None for a ``destroy``, and in a region without list prices.
     """
 
     environment: str
@@ -89,6 +92,7 @@ class Preview:
     summary: ChangeSummary
     outputs_changed: bool = False
     drift: tuple[ResourceDrift, ...] = ()
+    cost: CostChange | None = None
     duration: float
 
 
@@ -222,7 +226,7 @@ class EnvironmentSummary:
     """One line of ``list``: an environment file, a stack, or both.
 
     ``target`` is the file's, None if that is missing or wrong; ``valid`` is whether the file is right, None without
-    one. ``resources`` is None without a stack.
+    one. ``resources`` is None without a stack. ``cost`` is what the stack costs on AWS, None where that can't be told.
     """
 
     name: str
@@ -230,6 +234,7 @@ class EnvironmentSummary:
     valid: bool | None
     resources: int | None
     updated_at: datetime | None
+    cost: CostTotal | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from ecs_stack import pricing
 from ecs_stack import program as programs
 from ecs_stack.automation.stacks import Stack
 from ecs_stack.cancellation import Cancellation
@@ -39,10 +40,11 @@ def preview(place: Place, *, on_progress: OnProgress | None, refresh: bool, canc
     programs.load_sdk()
     engine, target = find_engine(on_progress), place.target()
     target.identify(account=place.spec.account)
-    place.applied(engine, target)
+    outputs = place.applied(engine, target)
     with target.open() as session:
         stack = place.stack(engine, session.environment, cancellation)
-        return stack.preview(_program(place), on_progress=on_progress, refresh=refresh)
+        plan = stack.preview(_program(place), on_progress=on_progress, refresh=refresh)
+    return pricing.planned(plan, place.spec, outputs)
 
 
 def up(
@@ -102,7 +104,7 @@ def _up(
         refresh = refresh or stack.was_killed()
         plan = stack.preview(_program(place), on_progress=on_progress, refresh=refresh)
         if approve:
-            approve(plan)
+            approve(pricing.planned(plan, place.spec, outputs))
         recover(stack, place.project, session, on_progress)
         if any(each.type == _CLUSTER_TYPE and each.kind is DriftKind.DELETED for each in plan.drift):
             outputs = None  # nothing runs any more

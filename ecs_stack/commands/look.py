@@ -1,4 +1,4 @@
-"""status, logs, list, outputs, schema, version: how things are. They change nothing."""
+"""status, logs, list, cost, outputs, schema, version: how things are. They change nothing."""
 
 from __future__ import annotations
 
@@ -61,6 +61,18 @@ def list_(json: Json = False, root: Root = None) -> None:
     from ecs_stack.render.output import Output
 
     Output(json=json).environments(list_environments(find_root(root)))
+
+
+def cost(name: Name, target: Target = None, json: Json = False, root: Root = None) -> None:
+    """Show what an environment costs on AWS, by the list prices of its region that come with ecs-stack.
+
+    Counts what its file describes, or what its stack has if there is no file. It says what it leaves out.
+    """
+    from ecs_stack.environment import Environment
+    from ecs_stack.render.output import Output
+
+    output = Output(json=json)
+    output.cost(Environment.load(find_root(root), name, target=target).cost())
 
 
 def outputs(name: Name, target: Target = None, json: Json = False, root: Root = None) -> None:

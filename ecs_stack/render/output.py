@@ -12,9 +12,10 @@ from typing import Any
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from ecs_stack.costs import Cost
 from ecs_stack.errors import ConfirmationError, DeploymentFailedError, EcsStackError, InterruptedRunError
 from ecs_stack.outputs import StackOutputs
-from ecs_stack.render import begin, changes, documents, progress, receipts, status
+from ecs_stack.render import begin, changes, cost, documents, progress, receipts, status
 from ecs_stack.render.progress import Steps
 from ecs_stack.render.words import sentence
 from ecs_stack.results import (
@@ -65,6 +66,9 @@ class Output:
 
     def environments(self, found: Sequence[EnvironmentSummary]) -> None:
         self._show(found, status.environments(found))
+
+    def cost(self, found: Cost) -> None:
+        self._show(found, *cost.cost(found))
 
     def outputs(self, found: StackOutputs) -> None:
         self._show(found, status.outputs(found))
@@ -153,10 +157,12 @@ class Output:
 def _plan(preview: Preview) -> list[RenderableType]:
     lines: list[RenderableType] = [*changes.drift(preview.drift), *changes.tree(preview.changes)]
     summary = changes.summary(preview.summary)
+    priced = [cost.change(preview.cost)] if preview.cost else []
     if not preview.summary.pending:
         outputs = "; its outputs change" if preview.outputs_changed else ""
-        return [*changes.drift(preview.drift), Text(f"{preview.environment}: nothing to change ({summary}){outputs}")]
-    return [*lines, Text(f"{preview.environment}: {summary}", style="bold")]
+        same = Text(f"{preview.environment}: nothing to change ({summary}){outputs}")
+        return [*changes.drift(preview.drift), same, *priced]
+    return [*lines, Text(f"{preview.environment}: {summary}", style="bold"), *priced]
 
 
 def _console(stream: Any) -> Console:

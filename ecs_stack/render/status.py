@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ecs_stack.outputs import StackOutputs
+from ecs_stack.render.money import daily
 from ecs_stack.render.words import clock, shorten
 from ecs_stack.results import EnvironmentStatus, EnvironmentSummary, LocalStatus, LogLine, ServiceStatus
 
@@ -40,12 +41,12 @@ def environments(found: Sequence[EnvironmentSummary]) -> RenderableType:
     """One line for each environment."""
     if not found:
         return Text("No environments: there is no envs/*.yaml and no stack.")
-    table = Columns("environment", "target", ">resources", "updated (UTC)")
+    table = Columns("environment", "target", ">resources", "updated (UTC)", ">$ a day on AWS")
     for each in found:
         resources = "not applied" if each.resources is None else str(each.resources)
         updated = clock(each.updated_at) if each.updated_at else "-"
         missing = "(no file)" if each.valid is None else "(file is wrong)"
-        table.add_row(each.name, each.target or missing, resources, updated)
+        table.add_row(each.name, each.target or missing, resources, updated, daily(each.cost))
     return table
 
 

@@ -1,6 +1,6 @@
 """What of an environment AWS charges for by the hour: its file -> billables.
 
-tests/e2e/test_cost.py holds it against the resources that the program makes of the same file.
+tests/program/test_cost_of_resources.py holds it against the resources that the program makes of the same file.
 """
 
 from __future__ import annotations

@@ -221,7 +221,8 @@ def test_what_can_not_work_is_refused_before_anything_is_touched(world: World, t
 
 def test_an_up_that_is_not_approved_changes_nothing(world: World, tmp_path: Path) -> None:
     def approve(plan: Preview) -> None:
-        assert plan is world.plan
+        assert replace(plan, cost=None) == world.plan
+        assert plan.cost
         raise ConfirmationError("no")
 
     with pytest.raises(ConfirmationError):
