@@ -37,13 +37,44 @@ class ServiceOutputs:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RouteOutputs:
+    """The requests that reach a service: ``host`` None is any."""
+
+    path: str = "/*"
+    host: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class LoadBalancerOutputs:
-    """The load balancer and its listener."""
+    """The load balancer and its listener.
+
+    ``security_group_id`` is its own; ``tasks_security_group_id`` the one that it reaches, on every port, and that the
+    tasks of ephemeral environments join: None if the environment hosts none.
+    """
 
     arn: str
     dns_name: str
     listener_arn: str
     listener_port: int
+    security_group_id: str | None = None
+    tasks_security_group_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EphemeralOutputs:
+    """What makes an environment an ephemeral one. ``created`` and ``expires`` are as ``rules.ephemeral.stamp`` writes.
+
+    ``spec`` is what it was made from (``spec.Ephemeral``), ``priorities`` are its listener rules', by service.
+    """
+
+    host: str
+    owner: str
+    created: str
+    expires: str
+    spec: Mapping[str, Any]
+    priorities: Mapping[str, int] = field(default_factory=dict)
+    branch: str | None = None
+    sha: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +82,8 @@ class StackOutputs:
     """Everything that the operations verbs know of an environment.
 
     ``billables`` is what it costs, without prices; None if a version of ecs-stack applied it that didn't record that.
+    ``private_subnet_ids`` and ``capacity`` (weights by capacity provider) are for what stands on it; empty if an older
+    version applied it. ``ephemeral`` is None for every other environment.
     """
 
     environment: str
@@ -60,6 +93,9 @@ class StackOutputs:
     cluster_arn: str
     load_balancer: LoadBalancerOutputs | None = None
     services: Mapping[str, ServiceOutputs] = field(default_factory=dict)
+    private_subnet_ids: tuple[str, ...] = ()
+    capacity: Mapping[str, int] = field(default_factory=dict)
+    ephemeral: EphemeralOutputs | None = None
     billables: tuple[Billable, ...] | None = None
     version: int = VERSION
 
@@ -67,6 +103,15 @@ class StackOutputs:
     def account(self) -> str:
         """The AWS account that the environment is in."""
         return self.cluster_arn.split(":")[4]
+
+    @property
+    def routes(self) -> dict[str, RouteOutputs]:
+        """What reaches each service that has a route, those that an ephemeral environment borrows included."""
+        borrowed = self.ephemeral.spec.get("borrowed", {}) if self.ephemeral else {}
+        return {
+            **{name: RouteOutputs(**route) for name, route in borrowed.items()},
+            **{s.name: RouteOutputs(path=s.path, host=s.host) for s in self.services.values() if s.path is not None},
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts and strings, as they are exported."""
@@ -80,19 +125,26 @@ class StackOutputs:
         """
         if int(value.get("version", 0)) > VERSION:
             raise ValueError(f"these outputs have version {value['version']}, this ecs-stack reads {VERSION}")
-        fields = dict(value)
+        fields = {name: _whole(each) for name, each in value.items()}
         balancer = fields.get("load_balancer")
-        fields["load_balancer"] = LoadBalancerOutputs(**_numbers(balancer)) if balancer else None
+        fields["load_balancer"] = LoadBalancerOutputs(**balancer) if balancer else None
         fields["services"] = {name: ServiceOutputs(**s) for name, s in (fields.get("services") or {}).items()}
         charged = fields.get("billables")
         fields["billables"] = None if charged is None else tuple(Billable(**_counts(each)) for each in charged)
-        fields["version"] = int(fields.get("version", 0))
+        ephemeral = fields.get("ephemeral")
+        fields["ephemeral"] = EphemeralOutputs(**ephemeral) if ephemeral else None
+        fields["private_subnet_ids"] = tuple(fields.get("private_subnet_ids") or ())
+        fields["version"] = fields.get("version", 0)
         return cls(**fields)
 
 
-def _numbers(balancer: Mapping[str, Any]) -> dict[str, Any]:
-    """The engine hands numbers back as floats."""
-    return {**balancer, "listener_port": int(balancer["listener_port"])}
+def _whole(value: Any) -> Any:
+    """The engine hands numbers back as floats; all of ours are whole."""
+    if isinstance(value, Mapping):
+        return {name: _whole(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_whole(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _counts(billable: Mapping[str, Any]) -> dict[str, Any]:

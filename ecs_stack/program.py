@@ -27,7 +27,7 @@ from ecs_stack.components import (
 from ecs_stack.outputs import EXPORT, LoadBalancerOutputs, ServiceOutputs, StackOutputs
 from ecs_stack.rules import names, routes
 from ecs_stack.rules.tags import resource_tags
-from ecs_stack.spec import Environment, billables
+from ecs_stack.spec import Environment, Route, billables
 from ecs_stack.spec import Service as ServiceSpec
 
 _loading = threading.Lock()
@@ -120,6 +120,7 @@ def _load_balancer(
             subnet_ids=network.public_subnet_ids,
             allow_from=environment.load_balancer.allow_from,
             idle_timeout=environment.load_balancer.idle_timeout,
+            open_to_others=environment.hosts_ephemeral,
             tags=tags,
         ),
         opts,
@@ -129,14 +130,28 @@ def _load_balancer(
 def _ingress(service: ServiceSpec, balancer: LoadBalancer | None, priority: int | None) -> IngressArgs | None:
     if service.route is None or balancer is None or priority is None:
         return None
+    return ingress_args(service, service.route, priority, balancer.listener_arn, balancer.security_group_id)
+
+
+def ingress_args(
+    service: ServiceSpec,
+    route: Route,
+    priority: int,
+    listener_arn: pulumi.Input[str],
+    load_balancer_security_group_id: pulumi.Input[str],
+    *,
+    open_load_balancer: bool = True,
+) -> IngressArgs:
+    """The way to a service that has a route."""
     return IngressArgs(
-        listener_arn=balancer.listener_arn,
-        load_balancer_security_group_id=balancer.security_group_id,
+        listener_arn=listener_arn,
+        load_balancer_security_group_id=load_balancer_security_group_id,
         priority=priority,
-        path=service.route.path,
-        host=service.route.host,
+        path=route.path,
+        host=route.host,
         health=HealthCheckArgs(**service.health.model_dump()),
         deregistration_delay=service.deregistration_delay,
+        open_load_balancer=open_load_balancer,
     )
 
 
@@ -159,20 +174,7 @@ def _service_args(
         capacity=cluster.capacity,
         vpc_id=network.vpc_id,
         subnet_ids=network.private_subnet_ids,
-        container=ContainerArgs(
-            image=service.image,
-            cpu=service.cpu,
-            memory=service.memory,
-            port=service.port,
-            architecture=service.architecture,
-            command=service.command,
-            entrypoint=service.entrypoint,
-            user=service.user,
-            read_only_root=service.read_only_root,
-            environment=service.environment,
-            secrets=service.secrets,
-            stop_timeout=service.stop_timeout,
-        ),
+        container=container_args(service),
         ingress=ingress,
         count=service.initial_count,
         scaling=ScalingArgs(**service.scale.model_dump()) if service.scale else None,
@@ -181,6 +183,24 @@ def _service_args(
         permissions=[permission.model_dump() for permission in service.permissions],
         log_retention_days=environment.monitoring.log_retention_days,
         tags=tags,
+    )
+
+
+def container_args(service: ServiceSpec) -> ContainerArgs:
+    """What runs in a service's tasks."""
+    return ContainerArgs(
+        image=service.image,
+        cpu=service.cpu,
+        memory=service.memory,
+        port=service.port,
+        architecture=service.architecture,
+        command=service.command,
+        entrypoint=service.entrypoint,
+        user=service.user,
+        read_only_root=service.read_only_root,
+        environment=service.environment,
+        secrets=service.secrets,
+        stop_timeout=service.stop_timeout,
     )
 
 
@@ -200,6 +220,8 @@ def _outputs(
             cluster_arn=known["cluster_arn"],
             load_balancer=LoadBalancerOutputs(**known["balancer"]) if known["balancer"] else None,
             services={name: ServiceOutputs(**values) for name, values in known["services"].items()},
+            private_subnet_ids=tuple(known["private_subnet_ids"]),
+            capacity=cluster.capacity,
             billables=billables(environment),
         ).to_dict()
 
@@ -207,21 +229,25 @@ def _outputs(
         vpc_id=network.vpc_id,
         cluster_name=cluster.name,
         cluster_arn=cluster.arn,
+        private_subnet_ids=network.private_subnet_ids,
         balancer={
             "arn": balancer.arn,
             "dns_name": balancer.dns_name,
             "listener_arn": balancer.listener_arn,
             "listener_port": balancer.listener_port,
+            "security_group_id": balancer.security_group_id,
+            "tasks_security_group_id": balancer.tasks_security_group_id,
         }
         if balancer
         else None,
         services={
-            name: _service_outputs(name, environment.services[name], service) for name, service in services.items()
+            name: service_outputs(name, environment.services[name], service) for name, service in services.items()
         },
     ).apply(collect)
 
 
-def _service_outputs(name: str, spec: ServiceSpec, service: Service) -> dict[str, Any]:
+def service_outputs(name: str, spec: ServiceSpec, service: Service) -> dict[str, Any]:
+    """The fields of ``outputs.ServiceOutputs``, not all known yet."""
     return {
         "name": name,
         "service_name": service.name,

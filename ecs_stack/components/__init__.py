@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from ecs_stack.components.autoscaling import Autoscaling, AutoscalingArgs
+from ecs_stack.components.borrowed_route import BorrowedRoute, BorrowedRouteArgs
 from ecs_stack.components.cluster import Cluster, ClusterArgs
 from ecs_stack.components.ingress import HealthCheckArgs, Ingress, IngressArgs
 from ecs_stack.components.load_balancer import LoadBalancer, LoadBalancerArgs
@@ -18,6 +19,8 @@ from ecs_stack.components.task import ContainerArgs
 __all__ = [
     "Autoscaling",
     "AutoscalingArgs",
+    "BorrowedRoute",
+    "BorrowedRouteArgs",
     "Cluster",
     "ClusterArgs",
     "ContainerArgs",

@@ -29,7 +29,8 @@ class IngressArgs:
     """Which requests of a listener go to a service: those for ``host`` (None: any) and ``path``.
 
     ``priority`` is the listener rule's, unique on the listener: ``ecs_stack.rules.routes.priorities`` makes
-    them. ``deregistration_delay`` is in seconds.
+    them. ``deregistration_delay`` is in seconds. ``open_load_balancer`` is off where the tasks join a security
+    group that the load balancer reaches already.
     """
 
     listener_arn: pulumi.Input[str]
@@ -39,6 +40,7 @@ class IngressArgs:
     host: str | None = None
     health: HealthCheckArgs = HealthCheckArgs()
     deregistration_delay: int = 30
+    open_load_balancer: bool = True
 
 
 class Ingress(pulumi.ComponentResource):
@@ -87,7 +89,7 @@ class Ingress(pulumi.ComponentResource):
             name,
             listener_arn=args.listener_arn,
             priority=args.priority,
-            conditions=_conditions(args),
+            conditions=conditions(args.path, args.host),
             actions=[lb.ListenerRuleActionArgs(type="forward", target_group_arn=group.arn)],
             tags=tags,
             opts=child,
@@ -103,25 +105,27 @@ class Ingress(pulumi.ComponentResource):
             tags=tags,
             opts=child,
         )
-        vpc.SecurityGroupEgressRule(
-            f"{name}-to-tasks",
-            security_group_id=args.load_balancer_security_group_id,
-            referenced_security_group_id=security_group_id,
-            ip_protocol="tcp",
-            from_port=port,
-            to_port=port,
-            description=f"Requests and health checks for {name}",
-            tags=tags,
-            opts=child,
-        )
+        if args.open_load_balancer:
+            vpc.SecurityGroupEgressRule(
+                f"{name}-to-tasks",
+                security_group_id=args.load_balancer_security_group_id,
+                referenced_security_group_id=security_group_id,
+                ip_protocol="tcp",
+                from_port=port,
+                to_port=port,
+                description=f"Requests and health checks for {name}",
+                tags=tags,
+                opts=child,
+            )
         self.target_group_arn = pulumi.Output.all(group.arn, rule.arn).apply(lambda known: str(known[0]))
         self.register_outputs({"target_group_arn": self.target_group_arn})
 
 
-def _conditions(args: IngressArgs) -> list[lb.ListenerRuleConditionArgs]:
-    path = lb.ListenerRuleConditionPathPatternArgs(values=[args.path])
-    conditions = [lb.ListenerRuleConditionArgs(path_pattern=path)]
-    if args.host is not None:
-        host = lb.ListenerRuleConditionHostHeaderArgs(values=[args.host])
-        conditions.append(lb.ListenerRuleConditionArgs(host_header=host))
-    return conditions
+def conditions(path: str, host: str | None) -> list[lb.ListenerRuleConditionArgs]:
+    """What a listener rule asks of a request: the path, and the host if there is one."""
+    paths = lb.ListenerRuleConditionPathPatternArgs(values=[path])
+    found = [lb.ListenerRuleConditionArgs(path_pattern=paths)]
+    if host is not None:
+        hosts = lb.ListenerRuleConditionHostHeaderArgs(values=[host])
+        found.append(lb.ListenerRuleConditionArgs(host_header=hosts))
+    return found

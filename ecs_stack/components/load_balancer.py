@@ -15,20 +15,25 @@ HTTP_PORT = 80
 
 @dataclass(frozen=True, kw_only=True)
 class LoadBalancerArgs:
-    """``allow_from`` are IPv4 blocks; ``idle_timeout`` is in seconds."""
+    """``allow_from`` are IPv4 blocks; ``idle_timeout`` is in seconds.
+
+    ``open_to_others`` makes a security group that tasks of other stacks join, to be reached by the load balancer.
+    """
 
     vpc_id: pulumi.Input[str]
     subnet_ids: pulumi.Input[Sequence[pulumi.Input[str]]]
     """Public subnets, in at least two zones."""
     allow_from: Sequence[str] = ("0.0.0.0/0",)
     idle_timeout: int = 60
+    open_to_others: bool = False
     tags: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None
 
 
 class LoadBalancer(pulumi.ComponentResource):
     """An internet-facing Application Load Balancer whose listener answers 404 until a service adds its rule.
 
-    Its security group lets nothing out: a service opens the way to its own tasks.
+    Its security group lets nothing out: a service opens the way to its own tasks. Those of other stacks join a group
+    that it reaches, so that they change nothing here (docs/adr/0009).
     """
 
     arn: pulumi.Output[str]
@@ -36,6 +41,7 @@ class LoadBalancer(pulumi.ComponentResource):
     listener_arn: pulumi.Output[str]
     listener_port: int
     security_group_id: pulumi.Output[str]
+    tasks_security_group_id: pulumi.Output[str] | None = None
 
     def __init__(self, name: str, args: LoadBalancerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ecs-stack:index:LoadBalancer", name, {}, opts)
@@ -92,11 +98,38 @@ class LoadBalancer(pulumi.ComponentResource):
         self.listener_arn = listener.arn
         self.listener_port = HTTP_PORT
         self.security_group_id = group.id
+        if args.open_to_others:
+            self.tasks_security_group_id = self._tasks_group(name, args, group)
         self.register_outputs(
             {
                 "arn": self.arn,
                 "dns_name": self.dns_name,
                 "listener_arn": self.listener_arn,
                 "security_group_id": self.security_group_id,
+                "tasks_security_group_id": self.tasks_security_group_id,
             }
         )
+
+    def _tasks_group(self, name: str, args: LoadBalancerArgs, balancer: ec2.SecurityGroup) -> pulumi.Output[str]:
+        """A group without rules of its own: who joins it opens nothing to anybody, not even to the load balancer."""
+        child = pulumi.ResourceOptions(parent=self)
+        group = ec2.SecurityGroup(
+            names.auto(f"{name}-lb-tasks", names.SECURITY_GROUP),
+            vpc_id=args.vpc_id,
+            description="Tasks of ephemeral environments",
+            tags=args.tags,
+            opts=child,
+        )
+        vpc.SecurityGroupEgressRule(
+            f"{name}-lb-to-tasks",
+            security_group_id=balancer.id,
+            referenced_security_group_id=group.id,
+            ip_protocol="tcp",
+            # Which port a task listens on isn't known yet; its own group lets the load balancer in on that one only.
+            from_port=1,
+            to_port=65535,
+            description="Requests and health checks for ephemeral environments",
+            tags=args.tags,
+            opts=child,
+        )
+        return group.id

@@ -35,6 +35,8 @@ class ServiceArgs:
     has weights by capacity provider, which the service keeps: ECS changes them only in a forced deployment.
     ``count`` tasks run, or as many as ``scaling`` says: then the autoscaler owns the number, and an update
     leaves it alone. ``ingress`` (None: a worker that nothing reaches) needs the container's ``port``.
+    ``security_group_ids`` are joined beside the service's own group. ``task_tags`` are the task definition's and its
+    tasks' instead of ``tags``: a task keeps those that it started with.
     """
 
     service_name: str
@@ -55,7 +57,9 @@ class ServiceArgs:
     permissions: Sequence[Mapping[str, Sequence[str]]] = ()
     """What the code may do in AWS: mappings with ``actions`` and ``resources``."""
     log_retention_days: int = 30
+    security_group_ids: Sequence[pulumi.Input[str]] = ()
     tags: Tags | None = None
+    task_tags: Tags | None = None
 
 
 class Service(pulumi.ComponentResource):
@@ -147,7 +151,7 @@ class Service(pulumi.ComponentResource):
                 log_group=logs.name,
                 region=roles.region,
             ),
-            tags=args.tags,
+            tags=args.tags if args.task_tags is None else args.task_tags,
             # The provider would deregister the old revision while the deployment is still in flight, and the
             # circuit breaker goes back to just that one (docs/adr/0005).
             skip_destroy=True,
@@ -214,7 +218,9 @@ class Service(pulumi.ComponentResource):
                 for provider, weight in args.capacity.items()
             ],
             network_configuration=ecs.ServiceNetworkConfigurationArgs(
-                subnets=args.subnet_ids, security_groups=[self.security_group_id], assign_public_ip=False
+                subnets=args.subnet_ids,
+                security_groups=[self.security_group_id, *args.security_group_ids],
+                assign_public_ip=False,
             ),
             load_balancers=balanced,
             health_check_grace_period_seconds=args.ingress.health.grace_period if args.ingress else None,
@@ -222,7 +228,7 @@ class Service(pulumi.ComponentResource):
             deployment_minimum_healthy_percent=args.minimum_percent,
             deployment_maximum_percent=args.maximum_percent,
             enable_ecs_managed_tags=True,
-            propagate_tags="SERVICE",
+            propagate_tags="SERVICE" if args.task_tags is None else "TASK_DEFINITION",
             # Without it a service with running tasks isn't deleted.
             force_delete=True,
             tags=args.tags,

@@ -4,6 +4,10 @@ A load balancer takes the first rule that matches, by priority. Specific routes 
 ones, and a service that is added must not move the others' priorities. So each degree of specificity has a
 band of priorities, and a route's place in its band follows from its service's name.
 
+Ephemeral environments add their rules to their host's listener (docs/adr/0009). Their host names are exact, and have to
+come before all that the host answers, so the first half of the priorities is theirs. A host never takes one of those,
+and so never meets one that is taken.
+
 https://docs.aws.amazon.com/elasticloadbalancing/latest/application/listener-rules.html
 """
 
@@ -11,11 +15,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 
 MAX_PRIORITY = 50_000
+#: Ephemeral environments' rules have the priorities up to this one; bands begin after it.
+LAST_EPHEMERAL = 25_000
 ANY_PATH = "/*"
 
 #: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html
@@ -29,7 +35,7 @@ _MAX_WILDCARDS = 5
 _LONGEST_RANKED = 40
 _PATH_RANKS = _LONGEST_RANKED + 1
 _HOST_RANKS = 3
-_SLOTS = MAX_PRIORITY // (_PATH_RANKS * _HOST_RANKS)
+_SLOTS = (MAX_PRIORITY - LAST_EPHEMERAL) // (_PATH_RANKS * _HOST_RANKS)
 
 
 @dataclass(frozen=True)
@@ -67,8 +73,8 @@ def priorities(routes: Mapping[str, Route]) -> dict[str, int]:
         if route.priority is not None:
             allocated[name] = route.priority
             continue
-        first = 1 + route.band * _SLOTS
-        start = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4]) % _SLOTS
+        first = LAST_EPHEMERAL + 1 + route.band * _SLOTS
+        start = _digest(name) % _SLOTS
         candidates = (first + (start + step) % _SLOTS for step in range(_SLOTS))
         priority = next((candidate for candidate in candidates if candidate not in taken), None)
         if priority is None:
@@ -76,6 +82,39 @@ def priorities(routes: Mapping[str, Route]) -> dict[str, int]:
         taken.add(priority)
         allocated[name] = priority
     return allocated
+
+
+def ephemeral_priorities(
+    routes: Mapping[str, Route], *, kept: Mapping[str, int], taken: Collection[int], seed: str
+) -> dict[str, int]:
+    """A priority for each service's route of an ephemeral environment, specific routes before general ones.
+
+    ``kept`` has those that the environment's rules have already, ``taken`` all of the listener. The others are spread
+    over the whole range by ``seed``, so that two environments that are made at once rarely choose the same. Raises
+    ValueError if there is no free priority between two that are kept.
+    """
+    allocated = {name: kept[name] for name in routes if name in kept}
+    left = sorted(routes.keys() - allocated.keys(), key=lambda name: (routes[name].band, name))
+    for index, name in enumerate(left):
+        band = routes[name].band
+        low = max((at for each, at in allocated.items() if routes[each].band < band), default=0)
+        high = min((at for each, at in allocated.items() if routes[each].band > band), default=LAST_EPHEMERAL + 1)
+        room = high - low - 1
+        # A share of the room, so that those that come after it have theirs.
+        share = max(room // (len(left) - index), 1)
+        start = _digest(f"{seed}/{name}") % share
+        candidates = (low + 1 + (start + step) % room for step in range(room))
+        used = {*taken, *allocated.values()}
+        priority = next((candidate for candidate in candidates if candidate not in used), None)
+        if priority is None:
+            raise ValueError(f"there is no free priority for {routes[name]} among the rules of this environment")
+        allocated[name] = priority
+    return allocated
+
+
+def front(routes: Mapping[str, Route], host: str) -> str | None:
+    """The service that people mean by the address of the whole: the most general route, rather one under ``host``."""
+    return max(routes, key=lambda name: (routes[name].host == host, routes[name].band, name), default=None)
 
 
 def collision(one: Route, other: Route) -> str | None:
@@ -135,6 +174,10 @@ def wildcard_problem(route: Route) -> str | None:
     """What is wrong with the number of wildcards of a route; None if a load balancer takes it."""
     count = sum(character in "*?" for character in (route.host or "") + route.path)
     return f"has {count} wildcards; a rule takes {_MAX_WILDCARDS}" if count > _MAX_WILDCARDS else None
+
+
+def _digest(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4])
 
 
 def _same(one: str | None, other: str | None) -> bool:

@@ -16,25 +16,32 @@ from ecs_stack.spec.environment import (
     Monitoring,
     Network,
 )
-from ecs_stack.spec.loading import json_schema, load, names
+from ecs_stack.spec.loading import TEMPLATE, json_schema, load, names
 from ecs_stack.spec.service import Deploy, Health, Permission, Route, Scale, Service
+from ecs_stack.spec.template import ANY, Ephemeral, Request, load_ephemeral, template_schema
 
 __all__ = [
+    "ANY",
+    "TEMPLATE",
     "Capacity",
     "Cluster",
     "Deploy",
     "Environment",
+    "Ephemeral",
     "Health",
     "LoadBalancer",
     "Monitoring",
     "Network",
     "Permission",
+    "Request",
     "Route",
     "Scale",
     "Service",
     "billables",
     "json_schema",
     "load",
+    "load_ephemeral",
     "names",
     "task_billables",
+    "template_schema",
 ]

@@ -15,6 +15,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+from ruamel.yaml.resolver import Resolver
 
 #: An environment file of 100 services is about 60 kB.
 MAX_BYTES = 256 * 1024
@@ -26,14 +27,14 @@ _TAG = "tag:yaml.org,2002:"
 
 @dataclass(frozen=True)
 class Mark:
-    """A place in a file; line and column count from 1, as editors do."""
+    """A place in a file; line and column count from 1, as editors do. Line 0: no file, but an option, say."""
 
     file: str
     line: int = 1
     column: int = 1
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,26 @@ def plain(node: Node) -> Any:
     if isinstance(node.value, list):
         return [plain(item) for item in node.value]
     return node.value
+
+
+def scalar(text: str, mark: Mark) -> Node:
+    """What one plain YAML value means: ``3`` is a number, ``true`` a boolean, ``1.4.2`` and ``[x]`` are text."""
+    kind = Resolver().resolve(ScalarNode, text, (True, False))
+    construct = _SCALARS.get(str(kind), str)
+    try:
+        return Node(construct(text), mark, text)
+    except ValueError:
+        return Node(text, mark, text)
+
+
+def mapped(node: Node, change: Callable[[str, Node], Any], path: tuple[str | int, ...] = ()) -> Node:
+    """The tree with each text replaced by what ``change`` makes of its path and node."""
+    if isinstance(node.value, dict):
+        entries = {k: Entry(e.key, mapped(e.node, change, (*path, k))) for k, e in node.value.items()}
+        return Node(entries, node.mark)
+    if isinstance(node.value, list):
+        return Node([mapped(item, change, (*path, index)) for index, item in enumerate(node.value)], node.mark)
+    return Node(change(dotted(path), node), node.mark, node.text) if isinstance(node.value, str) else node
 
 
 def merge(base: Node, over: Node) -> Node:

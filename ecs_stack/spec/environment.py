@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, Strict, model_validator
 
-from ecs_stack.rules import endpoints, images, logs, names, routes, secrets, subnets, tags
+from ecs_stack.rules import endpoints, ephemeral, images, logs, names, routes, secrets, subnets, tags
 from ecs_stack.spec.base import NOT_EMPTY, Model, Path, refuse, rule
 from ecs_stack.spec.service import Service
 
@@ -100,6 +100,8 @@ class LoadBalancer(Model):
     """The IPv4 blocks that may connect."""
     idle_timeout: Annotated[int, Field(ge=1, le=4000)] = 60
     """Seconds without data after which a connection is closed."""
+    domain: Annotated[str, rule(ephemeral.domain_problem)] | None = None
+    """Ephemeral environments answer at NAME.DOMAIN: a DNS record *.DOMAIN has to point to the load balancer."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -135,6 +137,8 @@ class EnvironmentFile(Model):
     """The load balancer."""
     services: Mapping[ServiceName, Service] = {}
     """The services, by name."""
+    hosts_ephemeral: bool = False
+    """Whether ephemeral environments may stand on it; an `up` then makes the security group that their tasks join."""
     monitoring: Monitoring = Monitoring()
     """Logs."""
 
@@ -149,6 +153,10 @@ class EnvironmentFile(Model):
         return self
 
     def _routes(self) -> Iterator[tuple[Path, str]]:
+        for name, route in self.routes.items() if self.hosts_ephemeral else ():
+            if route.priority is not None and route.priority <= routes.LAST_EPHEMERAL:
+                text = f"up to {routes.LAST_EPHEMERAL} they are for ephemeral environments: take a higher one"
+                yield ("services", name, "route", "priority"), text
         for (first, one), (second, other) in combinations(self.routes.items(), 2):
             if problem := routes.collision(one, other):
                 yield ("services", second, "route"), f"the route of '{first}' {problem}"

@@ -147,8 +147,19 @@ def _described(model: type[BaseModel], path: Path) -> str:
     return text.split(". ")[0].rstrip(".") + "." if text else "it is required."
 
 
+def takes_text(model: type[BaseModel], path: Path) -> bool:
+    """Whether what stands at ``path`` has to be text."""
+    return _type_at(model, path) is str
+
+
 def _model_at(model: type[BaseModel], path: Path) -> type[BaseModel] | None:
     """The model that describes the mapping at ``path``."""
+    found = _type_at(model, path)
+    return found if isinstance(found, type) and issubclass(found, BaseModel) else None
+
+
+def _type_at(model: type[BaseModel], path: Path) -> Any:
+    """The type of what stands at ``path``, without None; None if there is no such place."""
     current: Any = model
     for part in path:
         if isinstance(current, type) and issubclass(current, BaseModel):
@@ -157,7 +168,7 @@ def _model_at(model: type[BaseModel], path: Path) -> type[BaseModel] | None:
         else:
             current = typing.get_args(current)[-1] if typing.get_args(current) else None
         current = _without_none(current)
-    return current if isinstance(current, type) and issubclass(current, BaseModel) else None
+    return current
 
 
 def _without_none(annotation: Any) -> Any:

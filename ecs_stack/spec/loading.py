@@ -13,6 +13,8 @@ from ecs_stack.spec.document import Document, Mark, Node, Problem
 from ecs_stack.spec.environment import Environment, EnvironmentFile
 
 FOLDER = "envs"
+#: ``envs/preview.yaml`` is no environment: ephemeral ones are made from it (``template``).
+TEMPLATE = "preview"
 EXTENDS = "extends"
 
 #: The name is the stack's and the cluster's, and starts the name of most resources.
@@ -24,7 +26,8 @@ _NAME_RULE = "1 to 32 lower-case letters, digits and hyphens, starting with a le
 
 def names(root: Path) -> list[str]:
     """The environments that the project in ``root`` describes: ``envs/NAME.yaml``, sorted."""
-    return sorted(path.stem for path in (root / FOLDER).glob("*.yaml") if NAME.fullmatch(path.stem))
+    found = (path.stem for path in (root / FOLDER).glob("*.yaml") if NAME.fullmatch(path.stem))
+    return sorted(name for name in found if name != TEMPLATE)
 
 
 def load(root: Path, name: str) -> Environment:
@@ -35,14 +38,19 @@ def load(root: Path, name: str) -> Environment:
     """
     if not NAME.fullmatch(name):
         raise SpecError(f"'{name}' can't be the name of an environment: it takes {_NAME_RULE}.")
+    if name == TEMPLATE:
+        raise SpecError(
+            f"'{TEMPLATE}' isn't an environment: ephemeral ones are made from {FOLDER}/{TEMPLATE}.yaml",
+            hint="`ecs-stack ephemeral up NAME` makes one.",
+        )
     if not (root / FOLDER / f"{name}.yaml").is_file():
         raise _unknown(root, name)
-    found = _read(root, name)
+    found = read(root, name)
     problems = list(found.problems)
     if found.readable:
         problems += explain.problems(EnvironmentFile, found.root)
     if problems:
-        raise _wrong(name, problems)
+        raise wrong(f"The environment '{name}'", problems)
     return Environment.model_validate({**document.plain(found.root), "name": name})
 
 
@@ -66,7 +74,7 @@ def json_schema() -> dict[str, Any]:
     }
 
 
-def _read(root: Path, name: str, chain: tuple[str, ...] = ()) -> Document:
+def read(root: Path, name: str, chain: tuple[str, ...] = ()) -> Document:
     """The file of ``name`` on top of what it extends; ``chain`` has the files that led here."""
     shown_as = f"{FOLDER}/{name}.yaml"
     try:
@@ -81,6 +89,8 @@ def _read(root: Path, name: str, chain: tuple[str, ...] = ()) -> Document:
     base, mark = entry.node.value, entry.node.mark
     if not (isinstance(base, str) and _BASE_NAME.fullmatch(base)):
         text = f"must be the name of an environment, such as 'prod', not {document.describe(entry.node)}"
+    elif base == TEMPLATE:
+        text = f"'{base}' isn't an environment, but the template of ephemeral ones"
     elif base in chain:
         text = f"goes in a circle: {' -> '.join((*chain, base))}"
     elif not (root / FOLDER / f"{base}.yaml").is_file():
@@ -91,7 +101,7 @@ def _read(root: Path, name: str, chain: tuple[str, ...] = ()) -> Document:
         # What the fields add up to isn't known, so nothing can be said of them.
         problem = Problem(mark, EXTENDS, text)
         return Document(found.root, [*found.problems, problem], readable=False)
-    under = _read(root, base, chain)
+    under = read(root, base, chain)
     return Document(
         document.merge(under.root, found.root),
         [*found.problems, *under.problems],
@@ -114,11 +124,12 @@ def _unknown(root: Path, name: str) -> SpecError:
     return SpecError(f"There is no environment '{name}' ({FOLDER}/{name}.yaml).", hint=hint)
 
 
-def _wrong(name: str, problems: list[Problem]) -> SpecError:
+def wrong(what: str, problems: list[Problem]) -> SpecError:
+    """All that is wrong with ``what``, in the order of the files."""
     ordered = sorted(set(problems), key=lambda p: (p.mark.file, p.mark.line, p.mark.column, p.path, p.text))
     count = "1 problem" if len(ordered) == 1 else f"{len(ordered)} problems"
     return SpecError(
-        f"The environment '{name}' has {count}.",
+        f"{what} has {count}.",
         problems=tuple(str(problem) for problem in ordered),
         hint="Nothing was touched. `ecs-stack schema` prints every field there is.",
     )

@@ -19,6 +19,7 @@ ACCOUNT, REGION = "123456789012", "eu-west-1"
 _CALLS: dict[str, dict[str, Any]] = {
     "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": ACCOUNT},
     "aws:index/getRegion:getRegion": {"region": REGION},
+    "pulumi:pulumi:readStackOutputs": {"outputs": {}},
 }
 _VPC_OUTPUTS = {
     "vpcId": "vpc-1",
