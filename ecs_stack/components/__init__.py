@@ -12,6 +12,7 @@ from ecs_stack.components.cluster import Cluster, ClusterArgs
 from ecs_stack.components.ingress import HealthCheckArgs, Ingress, IngressArgs
 from ecs_stack.components.load_balancer import LoadBalancer, LoadBalancerArgs
 from ecs_stack.components.network import Network, NetworkArgs
+from ecs_stack.components.pipeline_access import Grant, PipelineAccess, PipelineAccessArgs
 from ecs_stack.components.service import ScalingArgs, Service, ServiceArgs
 from ecs_stack.components.service_roles import ServiceRoles, ServiceRolesArgs
 from ecs_stack.components.task import ContainerArgs
@@ -24,6 +25,7 @@ __all__ = [
     "Cluster",
     "ClusterArgs",
     "ContainerArgs",
+    "Grant",
     "HealthCheckArgs",
     "Ingress",
     "IngressArgs",
@@ -31,6 +33,8 @@ __all__ = [
     "LoadBalancerArgs",
     "Network",
     "NetworkArgs",
+    "PipelineAccess",
+    "PipelineAccessArgs",
     "ScalingArgs",
     "Service",
     "ServiceArgs",

@@ -56,6 +56,10 @@ class ServiceArgs:
     maximum_percent: int = 200
     permissions: Sequence[Mapping[str, Sequence[str]]] = ()
     """What the code may do in AWS: mappings with ``actions`` and ``resources``."""
+    role_path: str = "/"
+    """The path of the roles of its tasks."""
+    permissions_boundary: pulumi.Input[str] | None = None
+    """The ARN of the policy that no right of theirs goes beyond."""
     log_retention_days: int = 30
     security_group_ids: Sequence[pulumi.Input[str]] = ()
     tags: Tags | None = None
@@ -128,6 +132,8 @@ class Service(pulumi.ComponentResource):
                 log_group_arn=logs.arn,
                 secrets=container.secrets,
                 permissions=args.permissions,
+                path=args.role_path,
+                permissions_boundary=args.permissions_boundary,
                 tags=args.tags,
             ),
             self._child,

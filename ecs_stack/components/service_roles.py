@@ -17,13 +17,16 @@ from ecs_stack.rules import images, names, policies, secrets
 class ServiceRolesArgs:
     """``secrets`` are references (see ``ecs_stack.rules.secrets``) by environment variable.
 
-    ``permissions`` has what the code may do: mappings with ``actions`` and ``resources``.
+    ``permissions`` has what the code may do: mappings with ``actions`` and ``resources``. ``path`` is the roles', and
+    ``permissions_boundary`` the ARN of the policy that no right of theirs goes beyond.
     """
 
     image: pulumi.Input[str]
     log_group_arn: pulumi.Input[str]
     secrets: Mapping[str, str] = field(default_factory=dict)
     permissions: Sequence[Mapping[str, Sequence[str]]] = ()
+    path: str = "/"
+    permissions_boundary: pulumi.Input[str] | None = None
     tags: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None
 
 
@@ -50,6 +53,8 @@ class ServiceRoles(pulumi.ComponentResource):
         execution = iam.Role(
             names.auto(f"{name}-execution", names.ROLE),
             assume_role_policy=trust,
+            path=args.path,
+            permissions_boundary=args.permissions_boundary,
             description="Starts tasks: logs, secrets, image",
             tags=args.tags,
             opts=child,
@@ -74,6 +79,8 @@ class ServiceRoles(pulumi.ComponentResource):
         task = iam.Role(
             names.auto(f"{name}-task", names.ROLE),
             assume_role_policy=trust,
+            path=args.path,
+            permissions_boundary=args.permissions_boundary,
             description="What the code in the containers may do",
             tags=args.tags,
             opts=child,

@@ -362,3 +362,9 @@ def test_outputs(built: Recording) -> pulumi.Output[None]:
         service.security_group_id,
         service.target_group_arn,
     ).apply(check)
+
+
+def test_the_roles_have_a_path_and_bounds_of_the_environments(built: Recording) -> None:
+    _settled(replace(ARGS, role_path="/ecs-stack/shop/dev/", permissions_boundary="arn:policy"))
+    for role in built.of("iam/role:Role"):
+        assert (role["path"], role["permissionsBoundary"]) == ("/ecs-stack/shop/dev/", "arn:policy")
