@@ -16,7 +16,7 @@ from typing import Any
 
 import pulumi.automation as auto
 
-from ecs_stack.automation import locks, sdk_costs, state_file
+from ecs_stack.automation import locks, sdk_costs, sdk_logging, state_file
 from ecs_stack.automation.backend import Backend
 from ecs_stack.automation.command import EngineCommand
 from ecs_stack.automation.engine import Engine
@@ -115,7 +115,7 @@ class Stack:
                 with self._marked(stack):
                     _unless_stale(lambda: stack.up(on_event=recorder, show_secrets=False, refresh=refresh))
         except Exception:
-            if created and not recorder.touched:
+            if created and not recorder.touched and self.exists():
                 self._remove(self._open(self._backend), force=True)
             raise
         return _update(recorder)
@@ -336,8 +336,10 @@ class _Guard:
     def __init__(self, program: Program) -> None:
         self._program = program
         self.error: Exception | None = None
+        sdk_logging.remember()
 
     def __call__(self) -> Awaitable[None]:
+        sdk_logging.keep_to_this_loop()
         sdk_costs.silence_debug_messages()
         try:
             self._program()
