@@ -13,14 +13,17 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+from urllib.parse import unquote, urlsplit
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from ecs_stack import home as homes
+from ecs_stack.automation.store import FolderStore, Store
 from ecs_stack.errors import RefusedError
 
 #: The project's name where the root has no Pulumi.yaml. The state's path holds it.
@@ -29,18 +32,31 @@ DEFAULT_PROJECT = "ecs-stack"
 _PASSPHRASES = {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"}
 
 
+class Reach(Protocol):
+    """How state, or the key for it, is reached on AWS, which this package knows nothing of."""
+
+    def variables(self, base: Mapping[str, str]) -> Mapping[str, str]:
+        """``base``, a whole process environment, with what the engine needs for it."""
+
+    def store(self) -> Store | None:
+        """The files of the state; None if only the engine can read them."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Backend:
     """The state of one project.
 
     ``root`` is the project's folder, ``home`` the one that everything of the engine's is kept in, ``url`` the
-    engine's backend URL.
+    engine's backend URL. ``secrets`` is the engine's secrets provider; None is the backend's own: a passphrase, or
+    Pulumi Cloud's.
     """
 
     root: Path
     home: Path
     url: str
     project: str
+    secrets: str | None = None
+    reach: Reach | None = field(default=None, compare=False)
 
     @classmethod
     def local(cls, root: Path) -> Backend:
@@ -49,17 +65,18 @@ class Backend:
         return cls(root=root, home=home, url=_folder_url(home), project=_project_name(root))
 
     @classmethod
-    def configured(cls, root: Path, environment: Mapping[str, str]) -> Backend:
-        """What PULUMI_BACKEND_URL or Pulumi.yaml names, in that order; the project's folder otherwise."""
+    def configured(cls, root: Path, environment: Mapping[str, str], declared: str | None = None) -> Backend:
+        """What PULUMI_BACKEND_URL, ``declared`` or Pulumi.yaml names, in that order; the project's folder otherwise."""
         backend = cls.local(root)
-        url = environment.get("PULUMI_BACKEND_URL") or (_project_file(root).get("backend") or {}).get("url")
+        url = environment.get("PULUMI_BACKEND_URL") or declared
+        url = url or (_project_file(root).get("backend") or {}).get("url")
         return replace(backend, url=url) if url else backend
 
     @contextmanager
     def throwaway(self) -> Iterator[Backend]:
         """An empty state of the same project, for as long as the block runs."""
         with tempfile.TemporaryDirectory(prefix="ecs-stack-") as folder:
-            yield replace(self, home=Path(folder), url=_folder_url(Path(folder)))
+            yield replace(self, home=Path(folder), url=_folder_url(Path(folder)), secrets=None)
 
     @property
     def is_folder(self) -> bool:
@@ -71,16 +88,34 @@ class Backend:
         """What secrets in the state are encrypted with. Losing it loses them."""
         return self.home / "passphrase"
 
+    @property
+    def place(self) -> str:
+        """Where the state is, for messages: without what only the engine has to know."""
+        return str((self.home / "state").relative_to(self.root)) if self.is_folder else self.url.partition("?")[0]
+
+    @cached_property
+    def store(self) -> Store | None:
+        """The files of the state; None if only the engine can read them."""
+        if self.is_folder:
+            return FolderStore(self.home / "state")
+        if self.url.startswith("file:///"):
+            return FolderStore(Path(unquote(urlsplit(self.url).path)))
+        return self.reach.store() if self.reach else None
+
+    @property
+    def stacks_folder(self) -> str:
+        """The key of the stacks' files in the store."""
+        return f".pulumi/stacks/{self.project}"
+
     def has(self, stack: str) -> bool | None:
-        """Whether there is such a stack; None if only the engine can tell."""
-        if not self.is_folder:
+        """Whether there is such a stack; None if only the engine can tell. May raise RefusedError."""
+        if self.store is None:
             return None
-        folder = self.home / "state" / ".pulumi" / "stacks" / self.project
-        return any((folder / f"{stack}{suffix}").exists() for suffix in (".json", ".json.gz"))
+        return not {f"{stack}.json", f"{stack}.json.gz"}.isdisjoint(self.store.names(self.stacks_folder))
 
     def is_empty(self) -> bool:
-        """Whether there is certainly no stack at all."""
-        return self.is_folder and not any((self.home / "state" / ".pulumi" / "stacks" / self.project).glob("*.json*"))
+        """Whether there is certainly no stack at all. May raise RefusedError."""
+        return self.store is not None and not any(".json" in name for name in self.store.names(self.stacks_folder))
 
     def prepare(self) -> None:
         """Makes the folders and the passphrase that the engine needs; changes nothing that is there.
@@ -97,7 +132,8 @@ class Backend:
 
         A passphrase that ``base`` has wins on a configured backend: that may be encrypted with it already.
         """
-        variables = {**base, "PULUMI_BACKEND_URL": self.url, "PULUMI_SKIP_UPDATE_CHECK": "true"}
+        reached = self.reach.variables(base) if self.reach else base
+        variables = {**reached, "PULUMI_BACKEND_URL": self.url, "PULUMI_SKIP_UPDATE_CHECK": "true"}
         if self.is_folder or not (_PASSPHRASES & base.keys()):
             for name in _PASSPHRASES:
                 variables.pop(name, None)
@@ -122,15 +158,19 @@ class Backend:
         draft.replace(folder / "Pulumi.yaml")
         return folder
 
+    def settings(self, stack: str) -> Path:
+        """The engine's settings of a stack: what its secrets are encrypted with, and no more."""
+        return self.home / "stacks" / f"Pulumi.{stack}.yaml"
+
     def mend(self, stack: str) -> None:
         """Removes what an engine that was killed while it wrote the state left half-written beside it.
 
         The state itself is replaced as a whole; the file with its attributes isn't, the engine can't read the state
         with an empty one, and doesn't need any (gocloud.dev/blob/fileblob).
         """
-        if not self.is_folder:
+        if not isinstance(self.store, FolderStore):
             return
-        for attributes in (self.home / "state" / ".pulumi" / "stacks" / self.project).glob(f"{stack}.json*.attrs"):
+        for attributes in (self.store.root / self.stacks_folder).glob(f"{stack}.json*.attrs"):
             try:
                 json.loads(attributes.read_text())
             except FileNotFoundError:
@@ -142,7 +182,7 @@ class Backend:
         """Removes what the engine leaves behind of a stack that it removed: its work folder and old copies of
         its state, which describe resources that are gone."""
         shutil.rmtree(self.home / "work" / stack, ignore_errors=True)
-        (self.home / "stacks" / f"Pulumi.{stack}.yaml").unlink(missing_ok=True)
+        self.settings(stack).unlink(missing_ok=True)
         if self.is_folder:
             state = self.home / "state" / ".pulumi"
             for folder in ("backups", "history", "locks/organization"):

@@ -19,6 +19,7 @@ from ecs_stack.errors import (
     EngineError,
     InterruptedRunError,
     LockedError,
+    RefusedError,
     UpdateFailedError,
 )
 from ecs_stack.results import ChangeKind, ResourceChange
@@ -27,6 +28,12 @@ _ANY_LOCK = re.compile(r": created by (?P<who>.+@.+ \(pid \d+\)) at (?P<at>\S+)"
 _NEWER_STATE = re.compile(
     "unsupported checkpoint version|not supported by this version of the Pulumi CLI|newer than what this version"
 )
+#: What AWS said to the engine's own requests, for the state (S3) and for its secrets (KMS).
+_AWS = re.compile(
+    r"operation error (?P<service>S3|KMS): (?P<operation>\w+), (?:.*?, )?"
+    r"(?:api error )?(?P<code>[A-Z]\w+): (?P<words>[^\n]*)"
+)
+_NO_CREDENTIALS = re.compile(r"get credentials: |failed to retrieve credentials|no EC2 IMDS role found")
 #: What the engine says of calls in flight when it ends because of another failure.
 _CLOSING = ("grpc: the client connection is closing", "resource monitor shut down")
 _PREFIX = re.compile(r"^(?:error:\s*)+")
@@ -56,10 +63,9 @@ def translate(error: auto.CommandError, *, environment: str, doing: str, recorde
             hint="Put the right one into .ecs-stack/passphrase, or set PULUMI_CONFIG_PASSPHRASE_FILE.",
         )
     if _NEWER_STATE.search(text):
-        return EngineError(
-            f"the state of {environment} was written by a newer engine than this one",
-            hint="Use that version of ecs-stack and its engine, or newer ones: `pip install --upgrade ecs-stack`.",
-        )
+        return _newer(environment)
+    if not recorder.touched and (refusal := _refused(text, environment)):
+        return refusal
     causes = _causes(recorder.problems)
     told = "\n".join((text, *(problem.message for problem in causes)))
     if not recorder.touched and (without_plugin := plugins.missing(told)):
@@ -70,6 +76,48 @@ def translate(error: auto.CommandError, *, environment: str, doing: str, recorde
         return UpdateFailedError(f"the {doing} of {environment} failed: {lines[0]}", hint=hint)
     message = f"the {doing} of {environment} failed, {len(lines)} errors"
     return UpdateFailedError(message, problems=lines, hint=hint)
+
+
+def unreadable(error: auto.CommandError, *, environment: str, place: str) -> RefusedError:
+    """A state that the engine couldn't look at: nothing was touched. ``place`` says where it is."""
+    if found := _refused(str(error), environment):
+        return found
+    if _NEWER_STATE.search(str(error)):
+        return _newer(environment)
+    return RefusedError(
+        f"the state of {environment} can't be read from {place}: {_last_error(str(error))}",
+        hint="Correct `state` in the environment file, or PULUMI_BACKEND_URL; both are in docs/state.md.",
+    )
+
+
+def _refused(text: str, environment: str) -> RefusedError | None:
+    """Why the engine couldn't get at the state, or at the key for it, if the text is about that."""
+    if "PULUMI_ACCESS_TOKEN" in text or "[401]" in text:
+        return RefusedError(
+            f"Pulumi Cloud, where the state of {environment} is kept, doesn't know who you are",
+            hint="Set PULUMI_ACCESS_TOKEN, or sign in: `pulumi login`.",
+        )
+    what = "the key" if "KMS" in text else "the bucket"
+    if _NO_CREDENTIALS.search(text):
+        return RefusedError(
+            f"AWS doesn't know who you are: there are no credentials for {what} of the state of {environment}",
+            hint="Set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or sign in (`aws sso login`).",
+        )
+    if found := _AWS.search(text):
+        return RefusedError(
+            f"{what} of the state of {environment} can't be used: {found['operation']} failed: "
+            f"{found['code']}: {found['words'].rstrip('.')}",
+            hint=f"`ecs-stack bootstrap {environment}` makes what is missing; or correct `state` in the environment "
+            "file, or the credentials' permissions.",
+        )
+    return None
+
+
+def _newer(environment: str) -> EngineError:
+    return EngineError(
+        f"the state of {environment} was written by a newer engine than this one",
+        hint="Use that version of ecs-stack and its engine, or newer ones: `pip install --upgrade ecs-stack`.",
+    )
 
 
 def _locked(error: auto.CommandError, environment: str) -> LockedError:

@@ -1,6 +1,6 @@
 """The locks that the engine puts on a stack: who holds one, since when, and whether that process is gone.
 
-The engine writes a file per lock (pkg/backend/diy/lock.go). In a folder it is read there; in a bucket only the
+The engine writes a file per lock (pkg/backend/diy/lock.go), beside the state. Where that can't be read, only the
 engine's refusal tells.
 """
 
@@ -18,10 +18,11 @@ from urllib.parse import unquote
 import pulumi.automation as auto
 
 from ecs_stack.automation.backend import Backend
+from ecs_stack.automation.store import Store
 from ecs_stack.results import LockHolder
 
 _LOCK = re.compile(
-    r"^\s*file://(?P<file>[^?\s]+)(?:\?\S*)?: "
+    r"^\s*\S+/(?P<key>\.pulumi/locks/[^?\s]+)(?:\?\S*)?: "
     r"created by (?P<user>\S+)@(?P<host>\S+) \(pid (?P<pid>\d+)\) at (?P<at>\S+)",
     re.MULTILINE,
 )
@@ -31,9 +32,9 @@ _SLACK = timedelta(seconds=5)
 
 @dataclass(frozen=True)
 class Lock:
-    """A lock file of the folder backend."""
+    """A lock: the key of its file in the store."""
 
-    file: Path
+    key: str
     holder: LockHolder
 
     @property
@@ -58,41 +59,35 @@ class Lock:
         started = _started(self.holder.pid)
         return started is not None and started > self.holder.since + _SLACK
 
-    def remove(self) -> None:
-        """Removes it; somebody else may have."""
-        self.file.unlink(missing_ok=True)
-        # What the backend's storage library keeps beside each file.
-        self.file.with_name(f"{self.file.name}.attrs").unlink(missing_ok=True)
-
 
 def in_the_way(error: auto.CommandError) -> list[Lock]:
-    """The lock files that the engine found in its way."""
+    """The locks that the engine found in its way."""
     return [
-        Lock(Path(unquote(found["file"])), _holder(found["user"], found["host"], int(found["pid"]), found["at"]))
+        Lock(unquote(found["key"]), _holder(found["user"], found["host"], int(found["pid"]), found["at"]))
         for found in _LOCK.finditer(str(error))
     ]
 
 
-def folder_of(backend: Backend, stack: str) -> Path | None:
-    """Where the engine keeps the stack's locks; None if the state isn't in the project's folder."""
-    if not backend.is_folder:
-        return None
-    return backend.home / "state" / ".pulumi" / "locks" / "organization" / backend.project / stack
+def folder_of(backend: Backend, stack: str) -> str:
+    """The key of the folder that the engine keeps the stack's locks in."""
+    return f".pulumi/locks/organization/{backend.project}/{stack}"
 
 
-def in_folder(folder: Path) -> list[Lock]:
+def in_store(store: Store, folder: str) -> list[Lock]:
     """The locks of a stack, the oldest first; ``folder`` is where the engine keeps them."""
     found = []
-    for file in folder.glob("*.json"):
-        try:
-            lock = json.loads(file.read_text())
-            holder = _holder(lock["username"], lock["hostname"], int(lock["pid"]), lock["timestamp"])
-        except FileNotFoundError:
+    for name in store.names(folder):
+        key = f"{folder}/{name}"
+        content = store.read(key)
+        if content is None or not name.endswith(".json"):
             continue  # its run ended just now
+        try:
+            lock = json.loads(content)
+            holder = _holder(lock["username"], lock["hostname"], int(lock["pid"]), lock["timestamp"])
         except (ValueError, KeyError, TypeError):
             # Half written by a process that died then, or is writing it.
             holder = LockHolder(user="unknown", host="unknown", pid=0, since=datetime.now(UTC))
-        found.append(Lock(file, holder))
+        found.append(Lock(key, holder))
     return sorted(found, key=lambda lock: lock.holder.since)
 
 

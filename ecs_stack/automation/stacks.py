@@ -7,27 +7,27 @@ after the operations in flight; see ``command``.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pulumi.automation as auto
 
-from ecs_stack.automation import locks, sdk_costs, sdk_logging, state_file
+from ecs_stack.automation import settings, state_file, unlocking
 from ecs_stack.automation.backend import Backend
 from ecs_stack.automation.command import EngineCommand
 from ecs_stack.automation.engine import Engine
+from ecs_stack.automation.engine_stack import EngineStack, Guard, Program
 from ecs_stack.automation.events import Recorder, summarize
-from ecs_stack.automation.failures import interruption, locked, translate
+from ecs_stack.automation.failures import interruption, translate, unreadable
 from ecs_stack.cancellation import Cancellation
-from ecs_stack.errors import LockedError, NotFoundError, RefusedError
+from ecs_stack.errors import NotFoundError, RefusedError
 from ecs_stack.results import ChangeSummary, Preview, Progress, ResourceChange, UnlockReceipt
 
 OnProgress = Callable[[Progress], None]
-Program = Callable[[], Awaitable[None] | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,11 +78,11 @@ class Stack:
         known = self._backend.has(self.name)
         if known is not None:
             return known
-        try:
-            self._open(self._backend).read_outputs()
-        except auto.StackNotFoundError:
-            return False
-        return True
+        return self._exported() is not None
+
+    def prepare(self) -> None:
+        """Makes what an engine needs in the project's folder, for one that somebody else starts."""
+        self._open(self._backend)
 
     def preview(self, program: Program, *, on_progress: OnProgress | None = None, refresh: bool = False) -> Preview:
         """What an up would change. Touches nothing: a stack that doesn't exist is previewed on a throwaway state.
@@ -113,10 +113,11 @@ class Stack:
                 if created:
                     stack.workspace.create_stack(self.name)
                 with self._marked(stack):
-                    _unless_stale(lambda: stack.up(on_event=recorder, show_secrets=False, refresh=refresh))
+                    self._run(lambda: stack.up(on_event=recorder, show_secrets=False, refresh=refresh))
         except Exception:
             if created and not recorder.touched and self.exists():
-                self._remove(self._open(self._backend), force=True)
+                with suppress(auto.StackNotFoundError):  # the state couldn't be written: that is what failed
+                    self._remove(self._make(self._backend), force=True)
             raise
         return _update(recorder)
 
@@ -143,7 +144,7 @@ class Stack:
         recorder = _recorder(on_progress, plan)
         with self._translated("destroy", None, recorder) as stack:
             with self._marked(stack):
-                _unless_stale(lambda: stack.destroy(on_event=recorder, show_secrets=False))
+                self._run(lambda: stack.destroy(on_event=recorder, show_secrets=False))
             last()
             # Not by force: an engine that was cancelled may end well before everything is deleted, and then refuses.
             self._remove(self._open(self._backend), force=False)
@@ -151,38 +152,20 @@ class Stack:
 
     def refuse_if_locked(self) -> None:
         """Raises LockedError while another run changes the stack, where that can be told before a run of the engine."""
-        folder = locks.folder_of(self._backend, self.name)
-        held = [lock for lock in locks.in_folder(folder) if not lock.is_stale] if folder else []
-        if held:
-            raise locked(self.name, locks.describe(held[0].holder))
+        unlocking.refuse_if_locked(self._backend, self.name)
 
     def unlock(self, *, force: bool = False) -> UnlockReceipt:
         """Removes the locks of runs that are gone; ``force`` also those of which that can't be told from here.
 
         Raises LockedError, and removes nothing, if a holder lives on this machine, or may live on another.
         """
-        folder = locks.folder_of(self._backend, self.name)
-        if folder is None:
+        if self._backend.store is None:
             return self._cancel(force)
-        held = locks.in_folder(folder)
-        for lock in held:
-            if lock.is_here and not lock.is_stale:
-                raise LockedError(
-                    f"the state of {self.name} is locked by {locks.describe(lock.holder)}, and that process is running",
-                    hint=f"Wait until it ends, or stop it: `kill -INT {lock.holder.pid}`.",
-                )
-            if not lock.is_here and not force:
-                raise LockedError(
-                    f"the state of {self.name} is locked by {locks.describe(lock.holder)}: whether that run is gone "
-                    "can't be told from this machine",
-                    hint=f"Look there. If it is gone, `ecs-stack unlock {self.name} --force` removes its lock.",
-                )
-        for lock in held:
-            lock.remove()
-        return UnlockReceipt(environment=self.name, removed=tuple(lock.holder for lock in held))
+        removed = unlocking.remove_locks(self._backend.store, self._backend, self.name, force=force)
+        return UnlockReceipt(environment=self.name, removed=removed)
 
     def _cancel(self, force: bool) -> UnlockReceipt:
-        """The engine's own way, for a state that isn't in a folder: it asks nobody whether the holder is gone."""
+        """The engine's own way, for a state that only it can read: it asks nobody whether the holder is gone."""
         if not force:
             raise RefusedError(
                 f"the state of {self.name} isn't on this machine, so whether a lock's holder is gone can't be told",
@@ -197,7 +180,7 @@ class Stack:
     def forget(self) -> None:
         """Removes the stack, and nothing of what it made: for resources that are known to be gone."""
         with self._translated("reset", None, Recorder()) as stack:
-            _unless_stale(lambda: self._remove(stack, force=True))
+            self._run(lambda: self._remove(stack, force=True))
 
     def outputs(self) -> Mapping[str, Any]:
         """The stack's outputs; secrets are blinded. Raises NotFoundError without a stack."""
@@ -223,21 +206,23 @@ class Stack:
         this looks for what they made."""
         recorder = Recorder(on_progress)
         with self._translated("refresh", None, recorder) as stack:
-            _unless_stale(lambda: stack.refresh(on_event=recorder, show_secrets=False, clear_pending_creates=True))
+            self._run(lambda: stack.refresh(on_event=recorder, show_secrets=False, clear_pending_creates=True))
 
     def resources(self) -> Sequence[Mapping[str, Any]]:
         """The resources as the state has them; secrets are encrypted."""
-        with self._translated("outputs", None, Recorder()) as stack:
-            state = stack.read("stack", "export")
-        found: Sequence[Mapping[str, Any]] = (state.get("deployment") or {}).get("resources") or ()
+        found: Sequence[Mapping[str, Any]] = (self._exported() or {}).get("resources") or ()
         return found
+
+    def encryption(self) -> state_file.Encryption | None:
+        """What the secrets in the state are encrypted with; None if it doesn't say."""
+        return state_file.encryption(self._state() or {})
 
     @property
     def _mark(self) -> Path:
         return self._backend.home / "work" / self.name / "running"
 
     @contextmanager
-    def _marked(self, stack: _Stack) -> Iterator[None]:
+    def _marked(self, stack: EngineStack) -> Iterator[None]:
         """Leaves a mark while the engine works. Who finds it later knows that the engine, or this process, was killed:
         the state may then not know all that was made."""
         self._mark.touch()
@@ -268,27 +253,56 @@ class Stack:
                 hint=f"`ecs-stack up {self.name}` makes it.",
             )
 
-    def _remove(self, stack: _Stack, *, force: bool) -> None:
+    def _remove(self, stack: EngineStack, *, force: bool) -> None:
         """``force`` also removes a stack that has resources."""
         stack.workspace.remove_stack(self.name, force=force)
         self._backend.forget(self.name)
 
+    def _run(self, run: Callable[[], object]) -> None:
+        unlocking.unless_stale(run, self._backend)
+
+    def _state(self) -> Mapping[str, Any] | None:
+        """The state as `stack export` has it, with the engine's help if need be; None without a stack."""
+        if self._backend.has(self.name) is False:
+            return None
+        known = state_file.deployment(self._backend, self.name)
+        return self._exported() if known is None else known
+
+    def _exported(self) -> Mapping[str, Any] | None:
+        try:
+            state = self._make(self._backend).read("stack", "export")
+        except auto.StackNotFoundError:
+            return None
+        except auto.CommandError as error:
+            raise unreadable(error, environment=self.name, place=self._backend.place) from error
+        found: Mapping[str, Any] = state.get("deployment") or {}
+        return found
+
     def _open(
         self, backend: Backend, program: Program | None = None, cancellation: Cancellation | None = None
-    ) -> _Stack:
+    ) -> EngineStack:
+        stack = self._make(backend, program, cancellation)
+        shared = not backend.is_folder and (backend.store is not None or backend.secrets is not None)
+        if shared:
+            settings.follow(backend, self.name, self._state())
+        return stack
+
+    def _make(
+        self, backend: Backend, program: Program | None = None, cancellation: Cancellation | None = None
+    ) -> EngineStack:
         backend.prepare()
         environment = backend.environment(self._environment)
         command = EngineCommand(self._engine, environment, cancellation or Cancellation())
-        return _Stack(self.name, command, str(backend.work_dir(self.name)), program)
+        return EngineStack(self.name, command, str(backend.work_dir(self.name)), program, backend.secrets)
 
     @contextmanager
     def _translated(
         self, doing: str, program: Program | None, recorder: Recorder, backend: Backend | None = None
-    ) -> Iterator[_Stack]:
+    ) -> Iterator[EngineStack]:
         """An open stack; failures of its runs come out as errors of ours, and those of the program as themselves."""
         if self._cancellation.cancelled:
             raise interruption(self.name, doing, recorder)
-        guard = _Guard(program) if program else None
+        guard = Guard(program) if program else None
         stack = self._open(backend or self._backend, guard, self._cancellation)
         try:
             yield stack
@@ -304,56 +318,14 @@ class Stack:
             raise interruption(self.name, doing, recorder)
 
 
-class _Stack(auto.Stack):
-    """The SDK's stack without the engine runs around each operation: nothing is selected first, and outputs and
-    summary, which the SDK fetches with three more runs, come with the events."""
-
-    def __init__(self, name: str, command: EngineCommand, work_dir: str, program: Program | None) -> None:
-        self.name = name
-        self.command = command
-        self.workspace = auto.LocalWorkspace(work_dir, program=program, pulumi_command=command)
-
-    def outputs(self) -> auto.OutputMap:
-        return {}
-
-    def info(self, show_secrets: bool = True) -> auto.UpdateSummary:  # noqa: ARG002 (the SDK's signature)
-        return auto.UpdateSummary("", datetime.now(UTC), "", {}, {}, "")
-
-    def read_outputs(self) -> dict[str, Any]:
-        """The outputs with secrets blinded, in one run where the SDK needs two."""
-        return self.read("stack", "output", "--json")
-
-    def read(self, *arguments: str) -> dict[str, Any]:
-        """The JSON that a command of the engine prints about this stack."""
-        run = [*arguments, "--stack", self.name]
-        answer: dict[str, Any] = json.loads(self.command.run(run, self.workspace.work_dir, {}).stdout)
-        return answer
-
-
-class _Guard:
-    """Calls the program and keeps what it raised: the engine only hands back a text."""
-
-    def __init__(self, program: Program) -> None:
-        self._program = program
-        self.error: Exception | None = None
-        sdk_logging.remember()
-
-    def __call__(self) -> Awaitable[None]:
-        sdk_logging.keep_to_this_loop()
-        sdk_costs.silence_debug_messages()
-        try:
-            self._program()
-        except Exception as error:
-            self.error = error
-            raise
-        return sdk_costs.outputs_settled()
-
-
 def stacks(backend: Backend, *, engine: Engine, environment: Mapping[str, str]) -> tuple[StackSummary, ...]:
     """Every stack of the project."""
     with backend.throwaway() as folder:
         command = EngineCommand(engine, backend.environment(environment), Cancellation())
-        found = command.run(["stack", "ls", "--json"], str(folder.work_dir("list")), {}).stdout
+        try:
+            found = command.run(["stack", "ls", "--json"], str(folder.work_dir("list")), {}).stdout
+        except auto.CommandError as error:
+            raise unreadable(error, environment="the project's stacks", place=backend.place) from error
     return tuple(
         StackSummary(
             name=item["name"],
@@ -362,19 +334,6 @@ def stacks(backend: Backend, *, engine: Engine, environment: Mapping[str, str]) 
         )
         for item in json.loads(found)
     )
-
-
-def _unless_stale(run: Callable[[], object]) -> None:
-    """Runs, and once more without the locks of engines that were killed on this machine."""
-    try:
-        run()
-    except auto.ConcurrentUpdateError as error:
-        held = locks.in_the_way(error)
-        if not held or not all(lock.is_stale for lock in held):
-            raise
-        for lock in held:
-            lock.remove()
-        run()
 
 
 def _recorder(on_progress: OnProgress | None, plan: Preview | None) -> Recorder:

@@ -63,17 +63,22 @@ def test_only_a_dead_process_of_this_machine_leaves_a_stale_lock(
     host: str, pid: int, at: datetime, stale: bool, tmp_path: Path
 ) -> None:
     holder = LockHolder(user="ann", host=host, pid=pid, since=at)
-    assert locks.Lock(tmp_path / "lock.json", holder).is_stale is stale
+    assert locks.Lock("lock.json", holder).is_stale is stale
 
 
-def test_the_engine_names_the_files_in_its_way() -> None:
+@pytest.mark.parametrize(
+    "where",
+    ["file:///srv/my%20shop/.ecs-stack/state/", "s3://acme-state/", "s3://acme-state/all/of/it/"],
+)
+@pytest.mark.parametrize("query", ["", "?no_tmp_dir=true"])
+def test_the_engine_names_the_files_in_its_way(where: str, query: str) -> None:
     text = (
         "error: the stack is currently locked by 1 lock(s).\n"
-        "  file:///srv/my%20shop/.ecs-stack/state/.pulumi/locks/organization/ecs-stack/dev/7a.json?no_tmp_dir=true: "
+        f"  {where}.pulumi/locks/organization/ecs-stack/dev/7a.json{query}: "
         "created by ann@build-7 (pid 4711) at 2026-11-24T10:35:05+01:00"
     )
     (lock,) = locks.in_the_way(create_command_error(auto.CommandResult("", text, 255)))
-    assert str(lock.file) == "/srv/my shop/.ecs-stack/state/.pulumi/locks/organization/ecs-stack/dev/7a.json"
+    assert lock.key == ".pulumi/locks/organization/ecs-stack/dev/7a.json"
     assert locks.describe(lock.holder) == "ann@build-7 (pid 4711) since 2026-11-24 09:35:05 UTC"
 
 

@@ -18,8 +18,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from ecs_stack.automation import engine
-from ecs_stack.automation import stacks as stack_module
+from ecs_stack.automation import engine, engine_stack
 from ecs_stack.automation.backend import Backend
 from ecs_stack.automation.stacks import Stack, stacks
 from ecs_stack.errors import InterruptedRunError, LockedError, NotFoundError, SpecError, UpdateFailedError
@@ -167,20 +166,20 @@ def test_a_destroy_that_ended_too_early_keeps_the_stack(
 ) -> None:
     """An interrupted engine may end without an error: what it hasn't deleted must not be forgotten."""
     stack.up(program())
-    whole = stack_module._Stack.destroy
+    whole = engine_stack.EngineStack.destroy
 
-    def nothing(self: stack_module._Stack, **_: object) -> None:
+    def nothing(self: engine_stack.EngineStack, **_: object) -> None:
         self.command.cancellation.cancel()
 
-    def everything(self: stack_module._Stack, **more: Any) -> None:
+    def everything(self: engine_stack.EngineStack, **more: Any) -> None:
         whole(self, **more)
         self.command.cancellation.cancel()
 
-    monkeypatch.setattr(stack_module._Stack, "destroy", nothing)
+    monkeypatch.setattr(engine_stack.EngineStack, "destroy", nothing)
     with pytest.raises(InterruptedRunError, match="the destroy of dev was interrupted"):
         make(tmp_path, found).destroy()
     assert stack.preview_destroy().summary == ChangeSummary(delete=3)
-    monkeypatch.setattr(stack_module._Stack, "destroy", everything)
+    monkeypatch.setattr(engine_stack.EngineStack, "destroy", everything)
     assert stack.destroy().summary == ChangeSummary(delete=3), "the interrupt came too late to stop anything"
     assert not stack.exists()
 

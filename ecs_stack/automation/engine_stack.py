@@ -1,0 +1,62 @@
+"""The SDK's stack, without the engine runs that nobody needs; and the program that runs for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pulumi.automation as auto
+
+from ecs_stack.automation import sdk_costs
+from ecs_stack.automation.command import EngineCommand
+
+Program = Callable[[], Awaitable[None] | None]
+
+
+class EngineStack(auto.Stack):
+    """The SDK's stack without the engine runs around each operation: nothing is selected first, and outputs and
+    summary, which the SDK fetches with three more runs, come with the events."""
+
+    def __init__(
+        self, name: str, command: EngineCommand, work_dir: str, program: Program | None, secrets: str | None
+    ) -> None:
+        self.name = name
+        self.command = command
+        self.workspace = auto.LocalWorkspace(
+            work_dir, program=program, pulumi_command=command, secrets_provider=secrets
+        )
+
+    def outputs(self) -> auto.OutputMap:
+        return {}
+
+    def info(self, show_secrets: bool = True) -> auto.UpdateSummary:  # noqa: ARG002 (the SDK's signature)
+        return auto.UpdateSummary("", datetime.now(UTC), "", {}, {}, "")
+
+    def read_outputs(self) -> dict[str, Any]:
+        """The outputs with secrets blinded, in one run where the SDK needs two."""
+        return self.read("stack", "output", "--json")
+
+    def read(self, *arguments: str) -> dict[str, Any]:
+        """The JSON that a command of the engine prints about this stack."""
+        run = [*arguments, "--stack", self.name]
+        answer: dict[str, Any] = json.loads(self.command.run(run, self.workspace.work_dir, {}).stdout)
+        return answer
+
+
+class Guard:
+    """Calls the program and keeps what it raised: the engine only hands back a text."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self.error: Exception | None = None
+
+    def __call__(self) -> Awaitable[None]:
+        sdk_costs.silence_debug_messages()
+        try:
+            self._program()
+        except Exception as error:
+            self.error = error
+            raise
+        return sdk_costs.outputs_settled()

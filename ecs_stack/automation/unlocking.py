@@ -1,0 +1,59 @@
+"""What is done about a lock: a run is refused, a lock whose holder is gone is removed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pulumi.automation as auto
+
+from ecs_stack.automation import locks
+from ecs_stack.automation.backend import Backend
+from ecs_stack.automation.failures import locked
+from ecs_stack.automation.store import Store
+from ecs_stack.errors import LockedError
+from ecs_stack.results import LockHolder
+
+
+def refuse_if_locked(backend: Backend, stack: str) -> None:
+    """Raises LockedError while another run changes the stack, where that can be told before a run of the engine."""
+    if backend.store is None:
+        return
+    held = [lock for lock in locks.in_store(backend.store, locks.folder_of(backend, stack)) if not lock.is_stale]
+    if held:
+        raise locked(stack, locks.describe(held[0].holder))
+
+
+def remove_locks(store: Store, backend: Backend, stack: str, *, force: bool) -> tuple[LockHolder, ...]:
+    """Removes the locks of runs that are gone; ``force`` also those of which that can't be told from here.
+
+    Raises LockedError, and removes nothing, if a holder lives on this machine, or may live on another.
+    """
+    held = locks.in_store(store, locks.folder_of(backend, stack))
+    for lock in held:
+        if lock.is_here and not lock.is_stale:
+            raise LockedError(
+                f"the state of {stack} is locked by {locks.describe(lock.holder)}, and that process is running",
+                hint=f"Wait until it ends, or stop it: `kill -INT {lock.holder.pid}`.",
+            )
+        if not lock.is_here and not force:
+            raise LockedError(
+                f"the state of {stack} is locked by {locks.describe(lock.holder)}: whether that run is gone "
+                "can't be told from this machine",
+                hint=f"Look there. If it is gone, `ecs-stack unlock {stack} --force` removes its lock.",
+            )
+    for lock in held:
+        store.delete(lock.key)
+    return tuple(lock.holder for lock in held)
+
+
+def unless_stale(run: Callable[[], object], backend: Backend) -> None:
+    """Runs, and once more without the locks of engines that were killed on this machine."""
+    try:
+        run()
+    except auto.ConcurrentUpdateError as error:
+        held = locks.in_the_way(error)
+        if backend.store is None or not held or not all(lock.is_stale for lock in held):
+            raise
+        for lock in held:
+            backend.store.delete(lock.key)
+        run()
