@@ -46,6 +46,9 @@ def test_preview_shows_what_would_be_created(project: Project) -> None:
     shown = project.run("preview", "dev")
     assert "dev-api" in shown.out
     assert re.search(r"\d+ to create", shown.out)
+    day = project.run("cost", "dev", "--json").json["total"]["per_day"]
+    assert f"Cost on AWS: ${day:.2f} a day, " in shown.out
+    assert f" a month (+${day:.2f} a day)" in shown.out
     assert project.run("preview", "dev", "--exit-code", code=3).out == shown.out
 
 
@@ -117,7 +120,9 @@ def test_logs_follow(project: Project, url: str) -> None:
 
 
 def test_list_and_outputs(project: Project) -> None:
-    assert [e["name"] for e in project.run("list", "--json").json] == ["dev"]
+    (listed,) = project.run("list", "--json").json
+    assert listed["name"] == "dev"
+    assert listed["cost"] == project.run("cost", "dev", "--json").json["total"]
     outputs = project.run("outputs", "dev", "--json").json
     assert outputs["cluster_name"] == "dev"
     assert outputs["services"]["api"]["image"] == "ecs-stack-demo:1"

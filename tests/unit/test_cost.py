@@ -1,17 +1,11 @@
-"""Costs, by hand: the sums are worked out in the comments from the list prices of eu-west-1 and us-east-2."""
+"""Costs, by hand: the sums are worked out in the comments, from the prices of tests/list_prices.py."""
 
 from __future__ import annotations
 
-from datetime import date
-from decimal import Decimal
-from pathlib import Path
-
-import pytest
-
 from ecs_stack import spec
 from ecs_stack.costs import Billable
-from ecs_stack.rules import cost, prices
-from ecs_stack.rules.prices import RATES
+from ecs_stack.rules import cost
+from tests.list_prices import _list_prices  # noqa: F401 (a fixture for all of these)
 from tests.unit.conftest import Write
 
 ENVIRONMENT = """\
@@ -110,28 +104,9 @@ def test_no_price_is_said_and_never_guessed() -> None:
     assert cost.total("mars-north-1", []) is None
     assert cost.change("mars-north-1", [], []) is None
     assert cost.cost("dev", target="aws", region="mars-north-1", billables=[]) is None
-    # No dated source was found for an interface endpoint in us-east-2.
-    assert "endpoint_hour" not in (prices.in_region("us-east-2") or {})
     billables = [tasks("endpoint_hour", 1, 4), tasks("alb_hour", 1, 1)]
     found = cost.cost("dev", target="aws", region="us-east-2", billables=billables)
     assert found
     assert not found.total.complete
     assert found.total.per_day == 0.54  # 24 x 0.0225
     assert (found.items[0].unit_price, found.items[0].per_day, found.items[0].quantity) == (None, None, 4)
-
-
-@pytest.mark.parametrize("region", prices.regions())
-def test_every_price_has_a_date_and_a_document(region: str) -> None:
-    found = prices.in_region(region)
-    assert found
-    assert found.keys() <= RATES.keys()
-    # Without these no environment could be priced at all.
-    assert {"fargate_x86_vcpu_hour", "fargate_x86_gb_hour", "alb_hour", "nat_hour", "ipv4_hour"} <= found.keys()
-    for rate, price in found.items():
-        assert Decimal(0) < price.usd < 1, rate
-        assert date(2025, 1, 1) <= price.as_of, rate
-        assert len(price.document) > 20, rate
-
-
-def test_the_table_is_package_data() -> None:
-    assert (Path(prices.__file__).parent / "prices.json").is_file()
