@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from ecs_stack.components import aws_packages as aws_packages  # first: the others import what it changes
 from ecs_stack.components.autoscaling import Autoscaling, AutoscalingArgs
 from ecs_stack.components.borrowed_route import BorrowedRoute, BorrowedRouteArgs
 from ecs_stack.components.cluster import Cluster, ClusterArgs
