@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
-from ecs_stack import targets
+from ecs_stack import spec, states, targets
 from ecs_stack.automation import engine as engines
 from ecs_stack.automation.backend import Backend
 from ecs_stack.automation.stacks import Stack, stacks
+from ecs_stack.errors import RefusedError
 from ecs_stack.results import ResetReceipt
 
 
@@ -25,14 +26,27 @@ class ShellEnvironment:
     unset: tuple[str, ...]
 
 
-def shell_environment(root: Path) -> ShellEnvironment:
-    """For the local cloud of ``root``, which is started if it doesn't run; so is an engine installed."""
+def shell_environment(root: Path, name: str | None = None) -> ShellEnvironment:
+    """For the local cloud of ``root``, which is started if it doesn't run; so is an engine installed.
+
+    ``pulumi`` works on the state of the environment ``name``, or on that in the project's folder. Raises RefusedError
+    for an environment of another target.
+    """
     from ecs_stack.local import cloud
     from ecs_stack.local.providers import executables
 
-    backend = Backend.local(root.resolve())
+    root = root.resolve()
+    described = spec.load(root, name) if name else None
+    if described and described.target != targets.LocalTarget.name:
+        raise RefusedError(
+            f"{name} runs on {described.target}, and this is for the local target",
+            hint="Plain pulumi works there with your own credentials; docs/state.md has its PULUMI_BACKEND_URL.",
+        )
+    backend = states.backend_of(root, described) if described else Backend.local(root)
     backend.prepare()
-    found = cloud.start(backend.root)
+    found = cloud.start(root)
+    if name:
+        Stack(backend, name, engine=engines.ensure(), environment=os.environ).prepare()
     plugins = backend.home / "bin"
     executables.install(plugins, sys.executable)
     # A built engine's language host takes the first Python on PATH: it has to be this one.

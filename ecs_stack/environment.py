@@ -7,23 +7,24 @@ method blocks until it is done, and returns a result of ``ecs_stack.results`` or
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from ecs_stack import pricing, runs, spec
-from ecs_stack.automation.stacks import StackSummary, stacks
+from ecs_stack import pricing, runs, spec, states
+from ecs_stack.bootstrap import bootstrap
 from ecs_stack.cancellation import Cancellation
 from ecs_stack.costs import Cost
 from ecs_stack.errors import NotFoundError, SpecError
-from ecs_stack.locate import OnProgress, Place, backends, find_engine
+from ecs_stack.locate import Place, find_engine
 from ecs_stack.operations import logs
 from ecs_stack.operations.aws_errors import translated
 from ecs_stack.operations.status import service_statuses
 from ecs_stack.outputs import ServiceOutputs, StackOutputs
+from ecs_stack.progress import OnProgress
 from ecs_stack.results import (
+    BootstrapReceipt,
     DestroyReceipt,
     EnvironmentStatus,
     EnvironmentSummary,
@@ -41,9 +42,10 @@ class Environment:
     Made by ``load``. A stack belongs to the target it was made on; with another target everything is refused.
 
     Runs of several environments, in one project or in many, may go on at the same time, each in a thread of its own.
-    ``on_progress`` is called in threads of the run's own, one call at a time; an exception of it ends nothing and is
-    lost. ``approve`` is called in the caller's thread, and what it raises ends the run and comes out of it.
-    ``cancellation`` stops a run, which then raises InterruptedRunError.
+    ``on_progress`` is called in threads of the run's own too, one call at a time. If it raises, it isn't called any
+    more, the run goes on, and the logger ``ecs_stack`` gets the exception. ``approve`` is called by the caller's thread
+    and what it raises ends the run and comes out of it. ``cancellation`` stops a run, which then raises
+    InterruptedRunError.
 
     What every method may raise: SpecError (the file), RefusedError (target or account aren't as the file says),
     EngineError and LocalCloudError (what it needs can't be started), EcsStackError (AWS refused a request).
@@ -65,10 +67,13 @@ class Environment:
         try:
             described = spec.load(root, name)
         except SpecError as error:
-            if not any(backend.has(name) for backend in backends(root, None)):
+            if not any(backend.has(name) for backend in states.backends(root, None)):
                 raise
             return cls(Place(root, name, error))
-        return cls(Place(root, name, described.model_copy(update={"target": target}) if target else described))
+        if target and target != described.target:
+            # The file's state is for the file's target.
+            described = described.model_copy(update={"target": target, "state": spec.State()})
+        return cls(Place(root, name, described))
 
     @property
     def spec(self) -> spec.Environment:
@@ -147,11 +152,19 @@ class Environment:
             cancellation=cancellation or Cancellation(),
         )
 
+    def bootstrap(self) -> BootstrapReceipt:
+        """Makes a private, encrypted bucket for the state, and the KMS key for it and for the secrets in it.
+
+        What is there already is kept, and put right. Raises RefusedError for a bucket or a key that isn't ours.
+        """
+        return bootstrap(self.root, self.spec)
+
     def unlock(self, *, force: bool = False) -> UnlockReceipt:
         """Removes the locks of runs that were killed. Raises LockedError while a holder lives.
 
         ``force`` also removes locks of runs on other machines, where nobody can look from here.
         """
+        self._place.wake()
         held = self._place.stacks(find_engine())
         removed = [holder for _, stack in held for holder in stack.unlock(force=force).removed]
         return UnlockReceipt(environment=self.name, removed=tuple(removed))
@@ -220,21 +233,18 @@ def list_environments(root: Path) -> tuple[EnvironmentSummary, ...]:
     for name in declared:
         with suppress(SpecError):  # `validate` says what is wrong with it
             declared[name] = spec.load(root, name)
-    found: dict[str, StackSummary] = {}
-    for backend in backends(root, None):
-        if not backend.is_empty():
-            listed = stacks(backend, engine=find_engine(), environment=os.environ)
-            found = {**{stack.name: stack for stack in listed}, **found}
+    found = states.listed(root, declared, find_engine)
     return tuple(
         EnvironmentSummary(
             name=name,
             target=described.target if (described := declared.get(name)) else None,
             valid=bool(described) if name in declared else None,
-            resources=found[name].resources if name in found else None,
-            updated_at=found[name].updated_at if name in found else None,
-            cost=pricing.daily(pricing.recorded(backends(root, None), name)) if name in found else None,
+            resources=stack.resources if (stack := found[name].stack) else None,
+            updated_at=stack.updated_at if stack else None,
+            cost=pricing.daily(pricing.recorded(states.backends(root, described), name)) if stack else None,
+            problem=found[name].problem,
         )
-        for name in sorted({*declared, *found})
+        for name in sorted(found)
     )
 
 

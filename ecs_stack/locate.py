@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ecs_stack import spec, targets
+from ecs_stack import spec, states, targets
 from ecs_stack.automation import engine as engines
 from ecs_stack.automation.backend import Backend
 from ecs_stack.automation.stacks import Stack
 from ecs_stack.cancellation import Cancellation
 from ecs_stack.errors import NotFoundError, RefusedError, SpecError
 from ecs_stack.outputs import EXPORT, StackOutputs
+from ecs_stack.progress import OnProgress
 from ecs_stack.results import Progress
-from ecs_stack.targets import Target
-
-OnProgress = Callable[[Progress], None]
+from ecs_stack.targets import Session, Target
 
 
 @dataclass(frozen=True)
@@ -69,16 +68,21 @@ class Place:
         self, engine: engines.Engine, environment: Mapping[str, str], cancellation: Cancellation | None = None
     ) -> Stack:
         """The stack that an up makes or changes."""
-        (backend,) = backends(self.root, self.spec.target)
+        backend = states.backend_of(self.root, self.spec)
         return Stack(backend, self.name, engine=engine, environment=environment, cancellation=cancellation)
 
     def stacks(self, engine: engines.Engine) -> list[tuple[Backend, Stack]]:
         """Every place where the stack may be; it need not be in any."""
-        target = None if isinstance(self.described, SpecError) else self.described.target
+        described = None if isinstance(self.described, SpecError) else self.described
         return [
             (backend, Stack(backend, self.name, engine=engine, environment=os.environ))
-            for backend in backends(self.root, target)
+            for backend in states.backends(self.root, described)
         ]
+
+    def wake(self) -> None:
+        """Starts what the state is reached through, where the file tells."""
+        if not isinstance(self.described, SpecError):
+            states.wake(self.root, self.described)
 
     def applied(self, engine: engines.Engine, target: Target) -> StackOutputs | None:
         """The outputs of the stack as it is now; None before the first up. Refuses a stack of another target."""
@@ -88,6 +92,7 @@ class Place:
         outputs = read_outputs(stack.outputs())
         accounts = {outputs.account} if outputs else stack.accounts()
         self._refuse_other(targets.of_accounts(accounts) or target.name, target.name)
+        states.refuse_encrypted_otherwise(self.name, stack, states.backend_of(self.root, self.spec))
         if outputs and outputs.region != target.region:
             self._refuse_moved("region", outputs.region, target.region)
         account = targets.account_of(accounts)
@@ -121,6 +126,11 @@ class Place:
             hint=f"`ecs-stack up {self.name}` makes it.",
         )
 
+    def refuse_elsewhere(self, engine: engines.Engine, session: Session) -> None:
+        """Refuses to make a stack that is there already, where the file doesn't say."""
+        if not self.stack(engine, session.environment).exists():
+            states.refuse_elsewhere(self.root, self.name, states.backend_of(self.root, self.spec), session)
+
     def _refuse_other(self, actual: str, wanted: str) -> None:
         if actual != wanted:
             raise RefusedError(
@@ -133,14 +143,6 @@ class Place:
             f"the stack of {self.name} is in the {what} {actual}, and its file says {wanted}",
             hint=f"Put {what} {actual} back into the file; or `ecs-stack destroy {self.name}`, and `up` makes it anew.",
         )
-
-
-def backends(root: Path, target: str | None) -> list[Backend]:
-    """Where a stack of the target is kept. The local target's never leave the project's folder."""
-    local, configured = Backend.local(root), Backend.configured(root, os.environ)
-    if target is None:
-        return [local] if configured == local else [local, configured]
-    return [local if target == targets.LocalTarget.name else configured]
 
 
 def find_engine(on_progress: OnProgress | None = None) -> engines.Engine:

@@ -226,7 +226,8 @@ class EnvironmentSummary:
     """One line of ``list``: an environment file, a stack, or both.
 
     ``target`` is the file's, None if that is missing or wrong; ``valid`` is whether the file is right, None without
-    one. ``resources`` is None without a stack. ``cost`` is what the stack costs on AWS, None where that can't be told.
+    one. ``resources`` is None without a stack, and where ``problem`` says why that can't be told.
+    ``cost`` is what the stack costs on AWS, None where that can't be told.
     """
 
     name: str
@@ -235,6 +236,7 @@ class EnvironmentSummary:
     resources: int | None
     updated_at: datetime | None
     cost: CostTotal | None = None
+    problem: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -304,6 +306,37 @@ class UnlockReceipt:
 
     environment: str
     removed: tuple[LockHolder, ...]
+
+
+class BootstrapOutcome(StrEnum):
+    """Whether ``bootstrap`` made something, or found it as it has to be."""
+
+    MADE = "made"
+    KEPT = "kept"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BootstrapStep:
+    """A part of the place for state: what it is, which one or how, and what was done about it."""
+
+    what: str
+    name: str
+    outcome: BootstrapOutcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class BootstrapReceipt:
+    """The bucket and the key (its ARN) for state. ``state`` is what belongs into the environment file;
+    ``declared``: it says so already."""
+
+    environment: str
+    account: str
+    region: str
+    bucket: str
+    key: str
+    steps: tuple[BootstrapStep, ...]
+    state: Mapping[str, str]
+    declared: bool
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,8 +40,10 @@ def preview(place: Place, *, on_progress: OnProgress | None, refresh: bool, canc
     programs.load_sdk()
     engine, target = find_engine(on_progress), place.target()
     target.identify(account=place.spec.account)
+    place.wake()
     outputs = place.applied(engine, target)
     with target.open() as session:
+        place.refuse_elsewhere(engine, session)
         stack = place.stack(engine, session.environment, cancellation)
         plan = stack.preview(_program(place), on_progress=on_progress, refresh=refresh)
     return pricing.planned(plan, place.spec, outputs)
@@ -97,9 +99,11 @@ def _up(
     check(place)
     programs.load_sdk()
     engine, target = find_engine(on_progress), place.target()
+    place.wake()
     place.stack(engine, os.environ).refuse_if_locked()
     outputs = place.applied(engine, target)
     with target.open() as session:
+        place.refuse_elsewhere(engine, session)
         stack = place.stack(engine, session.environment, cancellation)
         refresh = refresh or stack.was_killed()
         plan = stack.preview(_program(place), on_progress=on_progress, refresh=refresh)
@@ -140,6 +144,7 @@ def _destroy(
     started = time.monotonic()
     programs.load_sdk()
     engine = find_engine(on_progress)
+    place.wake()
     found = place.find(engine)
     # With another account's credentials every resource would seem to be gone already.
     found.target.identify(account=found.account)

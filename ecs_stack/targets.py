@@ -63,6 +63,15 @@ class Target(ABC):
         """boto3 clients for an environment that runs. Starts nothing; raises RefusedError if nothing answers."""
 
     @abstractmethod
+    def wake(self) -> None:
+        """Starts what answers as AWS, if that is ours to start."""
+
+    @abstractmethod
+    def variables(self, base: Mapping[str, str]) -> Mapping[str, str]:
+        """``base``, a whole process environment, with what a process needs to use this AWS. Starts nothing; raises
+        RefusedError if nothing answers."""
+
+    @abstractmethod
     def urls(self, outputs: StackOutputs) -> dict[str, str]:
         """Where each service with a route answers, by service."""
 
@@ -118,6 +127,15 @@ class LocalTarget(Target):
 
     def connect(self) -> ClientFactory:
         return self._clients(self._cloud().endpoint)
+
+    def wake(self) -> None:
+        with _needs_extra():
+            from ecs_stack.local import cloud
+
+        cloud.start(self.root)
+
+    def variables(self, base: Mapping[str, str]) -> Mapping[str, str]:
+        return {**_without_aws(base), **self._cloud().environment()}
 
     def urls(self, outputs: StackOutputs) -> dict[str, str]:
         if outputs.load_balancer is None:
@@ -202,6 +220,12 @@ class AwsTarget(Target):
 
     def connect(self) -> ClientFactory:
         return lambda service: self._client(service, self.region)
+
+    def wake(self) -> None:
+        pass
+
+    def variables(self, base: Mapping[str, str]) -> Mapping[str, str]:
+        return base
 
     def _client(self, service: str, region: str) -> Any:
         import boto3

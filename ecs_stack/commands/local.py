@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import shlex
+from typing import Annotated
 
 import typer
 
+from ecs_stack.commands.completion import environments
 from ecs_stack.commands.options import Json, Root, Yes, find_root
 
 app = typer.Typer(
     help="The local cloud: AWS's APIs, containers and load balancers on this machine.", no_args_is_help=True
 )
+
+OptionalName = Annotated[
+    str | None, typer.Argument(metavar="[ENV]", help="The environment.", autocompletion=environments)
+]
 
 
 @app.command()
@@ -60,15 +66,16 @@ def reset(yes: Yes = False, json: Json = False, root: Root = None) -> None:
 
 
 @app.command()
-def env(json: Json = False, root: Root = None) -> None:
+def env(name: OptionalName = None, json: Json = False, root: Root = None) -> None:
     """Print what a shell needs to use the local cloud with plain pulumi, aws and others.
 
-    Starts the local cloud if it doesn't run. Use it as: eval "$(ecs-stack local env)"
+    With ENV, plain pulumi works on the state of that environment, else on the one in the project's folder. Starts the
+    local cloud if it doesn't run. Use it as: eval "$(ecs-stack local env)"
     """
     from ecs_stack.checkout import shell_environment
     from ecs_stack.render.output import Output
 
-    found = shell_environment(find_root(root))
+    found = shell_environment(find_root(root), name)
     lines = [f"unset {name}" for name in found.unset]
     lines += [f"export {name}={shlex.quote(value)}" for name, value in found.variables.items()]
     Output(json=json).facts({"unset": list(found.unset), "export": dict(found.variables)}, "\n".join(lines))

@@ -11,7 +11,7 @@ from typing import cast
 
 import typer
 
-from ecs_stack.commands import begin, change, local, look, process
+from ecs_stack.commands import begin, change, local, look, process, state
 from ecs_stack.errors import EcsStackError, InterruptedRunError, RefusedError
 from ecs_stack.home import disk_problem
 
@@ -32,6 +32,7 @@ app = typer.Typer(
 app.command()(begin.init)
 app.command()(begin.doctor)
 app.command()(begin.validate)
+app.command()(state.bootstrap)
 app.command()(change.preview)
 app.command()(change.up)
 app.command()(change.destroy)

@@ -5,11 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
+from ecs_stack.rules.tags import ENVIRONMENT, PROJECT
+
 T = TypeVar("T")
 
 #: DescribeServices takes up to 10 services, DescribeTasks up to 100 tasks a call (Amazon ECS API reference).
 SERVICES_A_CALL = 10
 TASKS_A_CALL = 100
+
+
+def cluster_of(project: str, environment: str, *, ecs: Any) -> str | None:
+    """The ARN of the environment's cluster, by its name and our tags; None if it isn't there, or is somebody else's."""
+    tags = {PROJECT: project, ENVIRONMENT: environment}
+    for cluster in ecs.describe_clusters(clusters=[environment], include=["TAGS"])["clusters"]:
+        known = {tag["key"]: tag["value"] for tag in cluster.get("tags", ())}
+        # ECS remembers a cluster that was deleted for a while, as INACTIVE.
+        if cluster["status"] == "ACTIVE" and tags.items() <= known.items():
+            return str(cluster["clusterArn"])
+    return None
 
 
 def services(ecs: Any, cluster: str, names: Sequence[str]) -> dict[str, Mapping[str, Any]]:

@@ -19,6 +19,7 @@ from ecs_stack.render import begin, changes, cost, documents, progress, receipts
 from ecs_stack.render.progress import Steps
 from ecs_stack.render.words import sentence
 from ecs_stack.results import (
+    BootstrapReceipt,
     DestroyReceipt,
     DoctorReport,
     EnvironmentStatus,
@@ -78,6 +79,9 @@ class Output:
             text = Text(documents.line(line)) if self.json else status.log_line(line, service=several)
             self._print(self._out, text)
             sys.stdout.flush()
+
+    def bootstrap(self, receipt: BootstrapReceipt) -> None:
+        self._show(receipt, *receipts.bootstrap(receipt))
 
     def local_status(self, found: LocalStatus) -> None:
         self._show(found, status.local(found))

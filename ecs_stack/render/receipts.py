@@ -6,7 +6,16 @@ from rich.text import Text
 
 from ecs_stack.render.changes import summary
 from ecs_stack.render.words import count, duration
-from ecs_stack.results import DestroyReceipt, ResetReceipt, Rollout, RolloutState, UnlockReceipt, UpReceipt
+from ecs_stack.results import (
+    BootstrapOutcome,
+    BootstrapReceipt,
+    DestroyReceipt,
+    ResetReceipt,
+    Rollout,
+    RolloutState,
+    UnlockReceipt,
+    UpReceipt,
+)
 
 _STATES = {
     RolloutState.UNCHANGED: ("runs as before", "dim"),
@@ -35,6 +44,25 @@ def unlock(receipt: UnlockReceipt) -> list[Text]:
     """Whose locks were removed."""
     removed = [Text(f"Removed the lock of {who.user}@{who.host} (pid {who.pid})") for who in receipt.removed]
     return removed or [Text(f"{receipt.environment} isn't locked")]
+
+
+def bootstrap(receipt: BootstrapReceipt) -> list[Text]:
+    """What was made and what was there, and what to write into the environment file."""
+    lines = [Text(f"The state of {receipt.environment}: account {receipt.account}, {receipt.region}", style="bold")]
+    width = max(len(step.what) for step in receipt.steps)
+    for step in receipt.steps:
+        made = step.outcome is BootstrapOutcome.MADE
+        lines.append(Text(f"  {step.outcome}  ", style="green" if made else "dim"))
+        lines[-1].append(f"{step.what:<{width}}  {step.name}", style="not bold default")
+    file = f"envs/{receipt.environment}.yaml"
+    if receipt.declared:
+        return [*lines, Text(f"{file} has it in `state` already")]
+    return [
+        *lines,
+        Text(f"Write into {file}:"),
+        Text("  state:"),
+        *(Text(f"    {name}: {value}") for name, value in receipt.state.items()),
+    ]
 
 
 def reset(receipt: ResetReceipt) -> list[Text]:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 
 PROJECT = "ecs-stack:project"
 ENVIRONMENT = "ecs-stack:environment"
+#: The bucket that keeps a project's state, on the bucket and on its key. They belong to no environment.
+STATE = "ecs-stack:state"
 
 #: AWS takes 50 on a resource. The program adds two, awsx and the provider up to three (Name, SubnetType).
 MAX_TAGS = 45

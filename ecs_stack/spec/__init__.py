@@ -18,6 +18,7 @@ from ecs_stack.spec.environment import (
 )
 from ecs_stack.spec.loading import TEMPLATE, json_schema, load, names
 from ecs_stack.spec.service import Deploy, Health, Permission, Route, Scale, Service
+from ecs_stack.spec.state import State
 from ecs_stack.spec.template import ANY, Ephemeral, Request, load_ephemeral, template_schema
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "Route",
     "Scale",
     "Service",
+    "State",
     "billables",
     "json_schema",
     "load",

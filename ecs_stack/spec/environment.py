@@ -12,6 +12,7 @@ from pydantic import Field, Strict, model_validator
 from ecs_stack.rules import endpoints, ephemeral, images, logs, names, routes, secrets, subnets, tags
 from ecs_stack.spec.base import NOT_EMPTY, Model, Path, refuse, rule
 from ecs_stack.spec.service import Service
+from ecs_stack.spec.state import State
 
 _REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d", re.ASCII)
 _ACCOUNT = re.compile(r"\d{12}", re.ASCII)
@@ -141,6 +142,8 @@ class EnvironmentFile(Model):
     """Whether ephemeral environments may stand on it; an `up` then makes the security group that their tasks join."""
     monitoring: Monitoring = Monitoring()
     """Logs."""
+    state: State = State()
+    """Where the state is kept."""
 
     @property
     def routes(self) -> dict[str, routes.Route]:

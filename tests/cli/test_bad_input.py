@@ -19,7 +19,7 @@ from botocore import exceptions
 from botocore.exceptions import ClientError
 
 from ecs_stack import environment as face
-from ecs_stack import home, targets
+from ecs_stack import home, locate, targets
 from ecs_stack.automation import engine as engines
 from ecs_stack.automation.backend import Backend
 from ecs_stack.commands.main import main
@@ -242,7 +242,7 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[dict[str, Any]]
 
     def exist(outputs: dict[str, Any]) -> None:
         monkeypatch.setattr(Backend, "has", lambda *_: True)
-        monkeypatch.setattr(face.Stack, "outputs", lambda _: outputs)
+        monkeypatch.setattr(locate.Stack, "outputs", lambda _: outputs)
         monkeypatch.setattr(targets.AwsTarget, "_client", lambda *_: Sts("111111111111"))
 
     return exist

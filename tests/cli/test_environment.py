@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from ecs_stack import environment as face
-from ecs_stack import locate, runs, targets
+from ecs_stack import locate, runs, states, targets
 from ecs_stack.automation import engine
 from ecs_stack.automation.backend import Backend
 from ecs_stack.automation.stacks import StackSummary, Update
@@ -89,6 +88,7 @@ class World:
         self.refuses: Exception | None = None
         self.locks: list[LockedError] = []
         self.killed = False
+        self.cluster: str | None = None
 
 
 @pytest.fixture
@@ -193,6 +193,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
             known.calls.append(f"recover {project}")
 
     monkeypatch.setattr(runs, "recover", recover)
+    monkeypatch.setattr(states, "cluster_of", lambda *_, **__: known.cluster)
     monkeypatch.setattr(rollout, "settle", settle)
     monkeypatch.setattr(task_definitions, "deregister", deregister)
     monkeypatch.setattr(rollout, "deployments", lambda outputs, **_: {"api": "ecs-svc/1"})
@@ -210,6 +211,15 @@ def test_a_first_up(world: World, tmp_path: Path) -> None:
     assert receipt.urls == {"api": "http://localhost:1/"}
     assert receipt.summary.create == 3
     assert receipt.rollouts[0].state is RolloutState.COMPLETED
+
+
+@pytest.mark.parametrize("verb", ["preview", "up"])
+def test_an_environment_that_runs_is_not_made_once_more(world: World, tmp_path: Path, verb: str) -> None:
+    """Its state is somewhere else: CreateCluster would answer with the cluster that is there, and take it over."""
+    world.cluster = f"{ARN}:cluster/dev"
+    with pytest.raises(RefusedError, match=f"no stack of dev in .* its cluster is there \\({world.cluster}\\)"):
+        getattr(load(tmp_path), verb)()
+    assert not {"preview", "up"} & set(world.calls)
 
 
 def test_what_can_not_work_is_refused_before_anything_is_touched(world: World, tmp_path: Path) -> None:
@@ -404,7 +414,7 @@ def test_list(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         StackSummary(name="dev", resources=47, updated_at=None),
         StackSummary(name="orphan", resources=2, updated_at=None),
     )
-    monkeypatch.setattr(face, "stacks", lambda *_, **__: listed)
+    monkeypatch.setattr(states, "stacks", lambda *_, **__: listed)
     monkeypatch.delenv("PULUMI_BACKEND_URL", raising=False)
     assert [(e.name, e.target, e.resources) for e in list_environments(tmp_path)] == [
         ("broken", None, None),

@@ -177,7 +177,7 @@ def test_the_project_is_found_from_a_folder_below(
     assert main(["list", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
     expected = {"name": "dev", "target": "local", "valid": True, "resources": None, "updated_at": None}
-    assert listed == [{**expected, "cost": None}]
+    assert listed == [{**expected, "cost": None, "problem": None}]
 
 
 def test_a_wrong_file_has_a_line_for_each_problem(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
