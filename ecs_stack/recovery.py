@@ -1,8 +1,8 @@
-"""After a run that was killed: the state and AWS are brought together again, before anything else is done.
+"""After a run that was cut short: the state and AWS are brought together again, before anything else is done.
 
-The engine writes down what it begins and what ended, and loses what ended while it died. So first the state learns how
-every resource in it is now (what was deleted goes, operations that are pending are settled); then what is there and
-isn't in the state is deleted, and the run makes it anew.
+The engine writes down what it begins and what ended, and loses what ended while it died; and AWS may fail a creation
+that it has carried out. So first the state learns how every resource in it is now (what was deleted goes, operations
+that are pending are settled); then what is there and isn't in the state is deleted, and the run makes it anew.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from ecs_stack.targets import Session
 
 
 def recover(stack: Stack, project: str, session: Session, on_progress: Callable[[Progress], None] | None) -> None:
-    """Settles what the last run of a stack left undone. Does nothing after a run that ended by itself."""
-    if not stack.was_killed():
+    """Settles what the last run of a stack left undone. Does nothing after a run that ended well."""
+    if not stack.was_cut_short():
         return
 
     def say(message: str) -> None:
         if on_progress:
             on_progress(Progress(message=message))
 
-    say(f"the last run of {stack.name} was killed: looking at what it left")
+    say(f"it isn't certain what the last run of {stack.name} made: looking at what is there")
     stack.refresh(on_progress=on_progress)
     tags = {PROJECT: project, ENVIRONMENT: stack.name}
     scope = orphans.Scope(stack.name, tags, known(stack.resources()), session.client)

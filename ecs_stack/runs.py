@@ -105,7 +105,7 @@ def _up(
     with target.open() as session:
         place.refuse_elsewhere(engine, session)
         stack = place.stack(engine, session.environment, cancellation)
-        refresh = refresh or stack.was_killed()
+        refresh = refresh or stack.was_cut_short()
         plan = stack.preview(_program(place), on_progress=on_progress, refresh=refresh)
         if approve:
             approve(pricing.planned(plan, place.spec, outputs))

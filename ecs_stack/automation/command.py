@@ -33,8 +33,8 @@ _TICK = 0.5
 class EngineCommand(auto.PulumiCommand):
     """The SDK's command, bound to an engine and to a whole process environment (os.environ isn't read).
 
-    A run that is cancelled ends by itself; its own error then tells how. ``killed`` says whether a signal ended the
-    last engine.
+    A run that is cancelled ends by itself; its own error then tells how. ``killed`` is the signal that ended the last
+    engine, if one did.
     """
 
     def __init__(self, engine: Engine, environment: Mapping[str, str], cancellation: Cancellation) -> None:
@@ -42,7 +42,7 @@ class EngineCommand(auto.PulumiCommand):
         self.command = str(engine.root / "bin" / "pulumi")
         self.version = VersionInfo.parse(engine.version)
         self.cancellation = cancellation
-        self.killed = False
+        self.killed: signal.Signals | None = None
         self._environment = dict(environment)
         self._environment["PATH"] = os.pathsep.join(
             [str(Path(self.command).parent), environment.get("PATH", os.defpath)]
@@ -77,7 +77,7 @@ class EngineCommand(auto.PulumiCommand):
         with self.cancellation.calling(interrupt):
             self._wait(process, stdout)
         result = auto.CommandResult(stdout.text(), stderr.text(), process.returncode)
-        self.killed = process.returncode < 0
+        self.killed = signal.Signals(-process.returncode) if process.returncode < 0 else None
         if process.returncode != 0:
             raise create_command_error(result)
         return result

@@ -26,6 +26,7 @@ from ecs_stack.results import (
     ResourceChange,
     ResourceDrift,
 )
+from ecs_stack.rules import passing_errors
 
 _STACK_TYPE = "pulumi:pulumi:Stack"
 _PROVIDERS = "pulumi:providers:"
@@ -145,6 +146,12 @@ class Recorder:
     def drain(self) -> None:
         """Waits for the last event of a run that succeeded: the engine's process may end before it is here."""
         self._ended.wait(LAST_EVENT)
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether something failed so that it may have been made all the same, or was made by a call before."""
+        with self._lock:
+            return any(passing_errors.is_in_doubt(problem.message) for problem in self.problems)
 
     @property
     def touched(self) -> bool:

@@ -7,6 +7,7 @@ The SDK tells failures apart by matching the engine's output; so does this, on t
 from __future__ import annotations
 
 import re
+import signal
 from datetime import datetime
 
 import pulumi.automation as auto
@@ -23,6 +24,7 @@ from ecs_stack.errors import (
     UpdateFailedError,
 )
 from ecs_stack.results import ChangeKind, ResourceChange
+from ecs_stack.rules import passing_errors
 
 _ANY_LOCK = re.compile(r": created by (?P<who>.+@.+ \(pid \d+\)) at (?P<at>\S+)")
 _NEWER_STATE = re.compile(
@@ -36,6 +38,8 @@ _AWS = re.compile(
 _NO_CREDENTIALS = re.compile(r"get credentials: |failed to retrieve credentials|no EC2 IMDS role found")
 #: What the engine says of calls in flight when it ends because of another failure.
 _CLOSING = ("grpc: the client connection is closing", "resource monitor shut down")
+#: Linux ends the largest process where memory runs out.
+_MEMORY = "Where nobody did that, the machine has run out of memory (`dmesg` says so)."
 _PREFIX = re.compile(r"^(?:error:\s*)+")
 
 
@@ -49,6 +53,19 @@ def interruption(environment: str, doing: str, recorder: Recorder) -> Interrupte
         problems=(*begun, *(_line(p) for p in _causes(recorder.problems))),
         hint=f"The state knows what was done. Run `ecs-stack {doing} {environment}` again to go on.",
         changes=_changed(recorder),
+    )
+
+
+def engine_killed(environment: str, doing: str, number: signal.Signals, recorder: Recorder) -> UpdateFailedError:
+    """What a run has done whose engine was ended by a signal, and no user's."""
+    message = f"the engine was killed ({number.name}) in the middle of the {doing} of {environment}"
+    if doing not in ("up", "destroy", "refresh"):
+        return UpdateFailedError(f"{message}: nothing was touched", hint=f"{_MEMORY} Run it again.")
+    return UpdateFailedError(
+        f"{message}: {_done(recorder)} that it told of",
+        problems=tuple(_line(p) for p in _causes(recorder.problems)),
+        hint=f"{_MEMORY} Run `ecs-stack {doing} {environment}` again: it first looks for what was made and not "
+        "written down, and goes on from there.",
     )
 
 
@@ -72,6 +89,8 @@ def translate(error: auto.CommandError, *, environment: str, doing: str, recorde
         return without_plugin
     lines = tuple(_line(p) for p in causes) or (_last_error(text),)
     hint = _hint(doing, environment, recorder)
+    if any(passing_errors.is_passing(line) for line in lines):
+        hint = " ".join(filter(None, (passing_errors.LATER, hint)))
     if len(lines) == 1:
         return UpdateFailedError(f"the {doing} of {environment} failed: {lines[0]}", hint=hint)
     message = f"the {doing} of {environment} failed, {len(lines)} errors"

@@ -22,7 +22,7 @@ from ecs_stack.automation.command import EngineCommand
 from ecs_stack.automation.engine import Engine
 from ecs_stack.automation.engine_stack import EngineStack, Guard, Program
 from ecs_stack.automation.events import Recorder, summarize
-from ecs_stack.automation.failures import interruption, translate, unreadable
+from ecs_stack.automation.failures import engine_killed, interruption, translate, unreadable
 from ecs_stack.cancellation import Cancellation
 from ecs_stack.errors import NotFoundError, RefusedError
 from ecs_stack.results import ChangeSummary, Preview, Progress, ResourceChange, UnlockReceipt
@@ -112,10 +112,10 @@ class Stack:
             with self._translated("up", program, recorder) as stack:
                 if created:
                     stack.workspace.create_stack(self.name)
-                with self._marked(stack):
+                with self._marked(stack, recorder):
                     self._run(lambda: stack.up(on_event=recorder, show_secrets=False, refresh=refresh))
         except Exception:
-            if created and not recorder.touched and self.exists():
+            if created and not (recorder.touched or self.was_cut_short()) and self.exists():
                 with suppress(auto.StackNotFoundError):  # the state couldn't be written: that is what failed
                     self._remove(self._make(self._backend), force=True)
             raise
@@ -143,7 +143,7 @@ class Stack:
         self._require()
         recorder = _recorder(on_progress, plan)
         with self._translated("destroy", None, recorder) as stack:
-            with self._marked(stack):
+            with self._marked(stack, recorder):
                 self._run(lambda: stack.destroy(on_event=recorder, show_secrets=False))
             last()
             # Not by force: an engine that was cancelled may end well before everything is deleted, and then refuses.
@@ -197,8 +197,9 @@ class Stack:
         arns = (str((resource.get("outputs") or {}).get("arn") or "").split(":") for resource in self.resources())
         return {arn[4] for arn in arns if len(arn) > 5 and arn[4]}
 
-    def was_killed(self) -> bool:
-        """Whether the last run that changed the stack from this folder didn't end by itself."""
+    def was_cut_short(self) -> bool:
+        """Whether the last run that changed the stack from this folder may have made what the state doesn't know: it
+        didn't end by itself, or a creation failed that may have been carried out."""
         return self._mark.exists()
 
     def refresh(self, *, on_progress: OnProgress | None = None) -> None:
@@ -222,16 +223,16 @@ class Stack:
         return self._backend.home / "work" / self.name / "running"
 
     @contextmanager
-    def _marked(self, stack: EngineStack) -> Iterator[None]:
-        """Leaves a mark while the engine works. Who finds it later knows that the engine, or this process, was killed:
-        the state may then not know all that was made."""
+    def _marked(self, stack: EngineStack, recorder: Recorder) -> Iterator[None]:
+        """Leaves a mark while the engine works. Who finds it later knows that the state may not know all that was made:
+        the engine, or this process, was killed, or the answer to a creation was lost."""
         self._mark.touch()
         try:
             yield
         except auto.ConcurrentUpdateError:
             raise  # the mark is the other run's
         except auto.CommandError:
-            if not (stack.command.killed or stack.command.cancellation.cancelled):
+            if not (stack.command.killed or stack.command.cancellation.cancelled or recorder.in_doubt):
                 self._mark.unlink(missing_ok=True)
             raise
         self._mark.unlink(missing_ok=True)
@@ -311,6 +312,8 @@ class Stack:
                 raise interruption(self.name, doing, recorder) from error
             if guard and guard.error:
                 raise guard.error from None
+            if stack.command.killed:
+                raise engine_killed(self.name, doing, stack.command.killed, recorder) from error
             raise translate(error, environment=self.name, doing=doing, recorder=recorder) from error
         # A destroy whose stack is gone is done, whatever came too late to stop it.
         if self._cancellation.cancelled and doing != "destroy":

@@ -9,6 +9,7 @@ from botocore import exceptions
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ecs_stack.errors import EcsStackError, RefusedError
+from ecs_stack.rules import passing_errors
 
 _SIGN_IN = "Sign in again (`aws sso login`), or get new keys, and name them with AWS_PROFILE."
 
@@ -81,6 +82,8 @@ def translated(environment: str, *, changed: bool = False) -> Iterator[None]:
             raise refused from error
         if refused:
             raise EcsStackError(refused.message, hint=refused.hint) from error
+        if isinstance(error, exceptions.WaiterError):
+            raise EcsStackError(_words(error), hint=_later(str(error))) from error
         if isinstance(error, BotoCoreError):
             raise EcsStackError(f"AWS wasn't reached: {error}") from error
         raise _told(error, environment) from error
@@ -89,13 +92,17 @@ def translated(environment: str, *, changed: bool = False) -> Iterator[None]:
 def _told(error: ClientError, environment: str) -> EcsStackError:
     code = error.response.get("Error", {}).get("Code", "")
     words = error.response.get("Error", {}).get("Message", "")
-    hint = None
+    hint = _later(code)
     if code.endswith(("NotFoundException", "NotFound")):
         hint = (
             f"The stack of {environment} knows of something that isn't there any more. `pulumi refresh` tells the "
             f"stack what is, `ecs-stack destroy {environment}` takes the rest away."
         )
     return EcsStackError(f"{error.operation_name} failed: {code}: {words}".rstrip(": "), hint=hint)
+
+
+def _later(said: str) -> str | None:
+    return passing_errors.LATER if passing_errors.is_passing(said) else None
 
 
 def _words(error: Exception) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+
 import pulumi.automation as auto
 from pulumi.automation.errors import create_command_error
 
 from ecs_stack.automation.events import Problem, Recorder
-from ecs_stack.automation.failures import interruption, translate
+from ecs_stack.automation.failures import engine_killed, interruption, translate
 from ecs_stack.errors import EcsStackError, EngineError, LockedError, UpdateFailedError
 
 
@@ -82,3 +84,21 @@ def test_an_interrupted_preview_touched_nothing() -> None:
     error = interruption("dev", "preview", Recorder())
     assert (error.exit_code, error.hint) == (130, None)
     assert "nothing was touched" in error.message
+
+
+def test_throttling_is_said_to_pass() -> None:
+    error = translated(failure(), Problem("Role dev", "CreateRole: Throttling: Rate exceeded"))
+    assert error.exit_code == 1
+    assert error.hint is not None
+    assert "Run it again in a few minutes" in error.hint
+
+
+def test_an_engine_that_was_killed() -> None:
+    error = engine_killed("dev", "up", signal.SIGKILL, Recorder())
+    assert (
+        error.message
+        == "the engine was killed (SIGKILL) in the middle of the up of dev: 0 changes were made that it told of"
+    )
+    assert error.exit_code == 1
+    assert "run out of memory" in str(error.hint)
+    assert "nothing was touched" in engine_killed("dev", "preview", signal.SIGKILL, Recorder()).message

@@ -52,7 +52,7 @@ def _wait_for_engine(stack: Stack) -> None:
 @pytest.mark.engine
 def test_a_killed_run_leaves_a_mark(tmp_path: Path) -> None:
     stack = Stack(Backend.local(tmp_path), "dev", engine=engine.ensure(), environment=os.environ)
-    assert not stack.was_killed()
+    assert not stack.was_cut_short()
     process = subprocess.Popen(
         [sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -66,7 +66,7 @@ def test_a_killed_run_leaves_a_mark(tmp_path: Path) -> None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(10)
         process.stdout.close()
-    assert stack.was_killed()
+    assert stack.was_cut_short()
     _wait_for_engine(stack)
     # What an engine leaves that dies while it writes.
     attributes = tmp_path / ".ecs-stack/state/.pulumi/stacks/ecs-stack/dev.json.attrs"
@@ -76,14 +76,14 @@ def test_a_killed_run_leaves_a_mark(tmp_path: Path) -> None:
     stack.refresh()
     assert "first" in {str(resource["urn"]).rsplit("::", 1)[-1] for resource in stack.resources()}
     stack.up(lambda: pulumi.export("value", 1))
-    assert not stack.was_killed()
+    assert not stack.was_cut_short()
 
     def fails() -> None:
         pulumi.StackReference("organization/ecs-stack/nowhere")
 
     with pytest.raises(UpdateFailedError):
         stack.up(fails)
-    assert not stack.was_killed(), "the engine ended by itself"
+    assert not stack.was_cut_short(), "the engine ended by itself"
 
 
 def test_what_a_state_knows() -> None:

@@ -110,7 +110,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
             if known.locks:
                 raise known.locks.pop()
 
-        def was_killed(self) -> bool:
+        def was_cut_short(self) -> bool:
             return known.killed
 
         def unlock(self, *, force: bool) -> UnlockReceipt:

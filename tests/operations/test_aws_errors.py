@@ -38,6 +38,13 @@ def test_other_errors_keep_awss_words() -> None:
         raise exceptions.EndpointConnectionError(endpoint_url="https://x")
 
 
+@pytest.mark.parametrize("code", ["ThrottlingException", "RequestLimitExceeded", "ServiceUnavailable"])
+def test_what_passes_by_itself_says_so(code: str) -> None:
+    with pytest.raises(EcsStackError, match=f"DescribeServices failed: {code}: no") as caught, translated("dev"):
+        raise _refusal(code)
+    assert "again in a few minutes" in str(caught.value.hint)
+
+
 class Unreached:
     def get_caller_identity(self) -> None:
         raise exceptions.EndpointConnectionError(endpoint_url="https://sts")
@@ -87,3 +94,13 @@ def test_images_in_ecr(answer: BotoCoreError | ClientError | None, missing: bool
         str([{"imageTag": "1"}]),
         str([{"imageTag": "latest"}]),
     ]
+
+
+def test_the_users_own_retries_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_MAX_ATTEMPTS", raising=False)
+    monkeypatch.delenv("AWS_RETRY_MODE", raising=False)
+    target = targets.make("aws", tmp_path, "eu-west-1")
+    assert target.connect()("ecs").meta.config.retries == {"mode": "standard", "total_max_attempts": 8}
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "3")
+    monkeypatch.setenv("AWS_RETRY_MODE", "adaptive")
+    assert target.connect()("ecs").meta.config.retries == {"mode": "adaptive", "total_max_attempts": 3}

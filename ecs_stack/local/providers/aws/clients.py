@@ -16,7 +16,9 @@ from .configuration import Configuration
 #: Seconds. The endpoint is on this machine; an answer that takes longer than this is not coming.
 _CONNECT_TIMEOUT = 5
 _READ_TIMEOUT = 60
-_ATTEMPTS = 4
+#: A call is sent at most so often, with growing pauses of at most 20 s. pulumi-aws's maxRetries is 25, which takes
+#: minutes; with 10, where one answer in five is an error, one call in ten million fails.
+_ATTEMPTS = 10
 #: The engine works on this many resources at a time by default (16 times the number of processors).
 _CONNECTIONS = 32
 
