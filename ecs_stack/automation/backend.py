@@ -73,10 +73,19 @@ class Backend:
         return replace(backend, url=url) if url else backend
 
     @contextmanager
-    def throwaway(self) -> Iterator[Backend]:
-        """An empty state of the same project, for as long as the block runs."""
+    def throwaway(self, stack: str | None = None) -> Iterator[Backend]:
+        """An empty state of the same project, for as long as the block runs; with ``stack``, it has an empty one.
+
+        The engine begins a stack with this file, takes 0.4 s for it, and makes all else when it runs.
+        """
         with tempfile.TemporaryDirectory(prefix="ecs-stack-") as folder:
-            yield replace(self, home=Path(folder), url=_folder_url(Path(folder)), secrets=None)
+            made = replace(self, home=Path(folder), url=_folder_url(Path(folder)), secrets=None)
+            if stack:
+                file = made.home / "state" / made.stacks_folder / f"{stack}.json"
+                file.parent.mkdir(parents=True)
+                checkpoint = {"stack": f"organization/{self.project}/{stack}", "latest": None}
+                file.write_text(json.dumps({"version": 3, "checkpoint": checkpoint}))
+            yield made
 
     @property
     def is_folder(self) -> bool:

@@ -91,7 +91,7 @@ class Stack:
         """
         if self.exists():
             return self._preview(self._backend, program, on_progress, refresh)
-        with self._backend.throwaway() as backend:
+        with self._backend.throwaway(self.name) as backend:
             return self._preview(backend, program, on_progress, False)
 
     def up(
@@ -242,8 +242,6 @@ class Stack:
             on_progress(Progress(message=f"previewing {self.name}"))
         recorder = Recorder(on_progress)
         with self._translated("preview", program, recorder, backend) as stack:
-            if backend is not self._backend:
-                stack.workspace.create_stack(self.name)
             stack.preview(on_event=recorder, refresh=refresh)
         return _planned(self.name, recorder)
 
