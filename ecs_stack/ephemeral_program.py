@@ -17,6 +17,7 @@ from ecs_stack.outputs import EXPORT, EphemeralOutputs, LoadBalancerOutputs, Ser
 from ecs_stack.program import container_args, ingress_args, service_outputs
 from ecs_stack.rules import ephemeral as rules
 from ecs_stack.rules import names
+from ecs_stack.rules.pipeline_permissions import role_path
 from ecs_stack.rules.tags import resource_tags
 from ecs_stack.spec import Capacity, Ephemeral, task_billables
 
@@ -47,7 +48,7 @@ def build(facts: EphemeralOutputs, host: StackOutputs, project: str) -> None:
     services = {
         name: Service(
             f"{spec.name}-{name}",
-            _service_args(spec, name, facts, host, tags=tags, task_tags=task_tags),
+            _service_args(spec, name, facts, host, project=project, tags=tags, task_tags=task_tags),
             opts,
         )
         for name in spec.services
@@ -76,6 +77,7 @@ def _service_args(
     facts: EphemeralOutputs,
     host: StackOutputs,
     *,
+    project: str,
     tags: Mapping[str, str],
     task_tags: Mapping[str, str],
 ) -> ServiceArgs:
@@ -108,6 +110,9 @@ def _service_args(
         minimum_percent=service.deploy.minimum_percent,
         maximum_percent=service.deploy.maximum_percent,
         permissions=[permission.model_dump() for permission in service.permissions],
+        # AWS lets pull requests' pipelines make roles below this path only, and within these bounds.
+        role_path=role_path(project, spec.name, preview=True) if host.pipelines else "/",
+        permissions_boundary=host.pipelines.boundary_arn if host.pipelines else None,
         log_retention_days=spec.log_retention_days,
         tags=tags,
         task_tags=task_tags,

@@ -61,6 +61,18 @@ class LoadBalancerOutputs:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PipelineOutputs:
+    """The roles that pipelines take; ``boundary_arn`` is the permissions boundary of the roles that they make.
+
+    ``preview_role_arn`` is None if the environment hosts no ephemeral ones.
+    """
+
+    deploy_role_arn: str
+    preview_role_arn: str | None
+    boundary_arn: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class EphemeralOutputs:
     """What makes an environment an ephemeral one. ``created`` and ``expires`` are as ``rules.ephemeral.stamp`` writes.
 
@@ -83,7 +95,7 @@ class StackOutputs:
 
     ``billables`` is what it costs, without prices; None if a version of ecs-stack applied it that didn't record that.
     ``private_subnet_ids`` and ``capacity`` (weights by capacity provider) are for what stands on it; empty if an older
-    version applied it. ``ephemeral`` is None for every other environment.
+    version applied it. ``ephemeral`` is None for every other environment, ``pipelines`` for one without ``ci``.
     """
 
     environment: str
@@ -97,6 +109,7 @@ class StackOutputs:
     capacity: Mapping[str, int] = field(default_factory=dict)
     ephemeral: EphemeralOutputs | None = None
     billables: tuple[Billable, ...] | None = None
+    pipelines: PipelineOutputs | None = None
     version: int = VERSION
 
     @property
@@ -105,11 +118,16 @@ class StackOutputs:
         return self.cluster_arn.split(":")[4]
 
     @property
+    def borrowed(self) -> dict[str, RouteOutputs]:
+        """The host's services that answer in an ephemeral environment; none in any other."""
+        routes = self.ephemeral.spec.get("borrowed", {}) if self.ephemeral else {}
+        return {name: RouteOutputs(**route) for name, route in routes.items()}
+
+    @property
     def routes(self) -> dict[str, RouteOutputs]:
-        """What reaches each service that has a route, those that an ephemeral environment borrows included."""
-        borrowed = self.ephemeral.spec.get("borrowed", {}) if self.ephemeral else {}
+        """What reaches each service that has a route, borrowed ones included."""
         return {
-            **{name: RouteOutputs(**route) for name, route in borrowed.items()},
+            **self.borrowed,
             **{s.name: RouteOutputs(path=s.path, host=s.host) for s in self.services.values() if s.path is not None},
         }
 
@@ -133,6 +151,8 @@ class StackOutputs:
         fields["billables"] = None if charged is None else tuple(Billable(**_counts(each)) for each in charged)
         ephemeral = fields.get("ephemeral")
         fields["ephemeral"] = EphemeralOutputs(**ephemeral) if ephemeral else None
+        pipelines = fields.get("pipelines")
+        fields["pipelines"] = PipelineOutputs(**pipelines) if pipelines else None
         fields["private_subnet_ids"] = tuple(fields.get("private_subnet_ids") or ())
         fields["version"] = fields.get("version", 0)
         return cls(**fields)

@@ -8,24 +8,27 @@ from typing import Any
 
 import pulumi
 import pulumi_aws as aws
-from pulumi_aws import appautoscaling, cloudwatch, ec2, ecs, iam, lb, vpc
 
 from ecs_stack.components import (
     Cluster,
     ClusterArgs,
     ContainerArgs,
+    Grant,
     HealthCheckArgs,
     IngressArgs,
     LoadBalancer,
     LoadBalancerArgs,
     Network,
     NetworkArgs,
+    PipelineAccess,
+    PipelineAccessArgs,
     ScalingArgs,
     Service,
     ServiceArgs,
+    aws_packages,
 )
-from ecs_stack.outputs import EXPORT, LoadBalancerOutputs, ServiceOutputs, StackOutputs
-from ecs_stack.rules import names, routes
+from ecs_stack.outputs import EXPORT, LoadBalancerOutputs, PipelineOutputs, ServiceOutputs, StackOutputs
+from ecs_stack.rules import names, pipeline_permissions, routes, state
 from ecs_stack.rules.tags import resource_tags
 from ecs_stack.spec import Environment, Route, billables
 from ecs_stack.spec import Service as ServiceSpec
@@ -40,13 +43,22 @@ def load_sdk() -> None:
     the module half empty (pulumi._utils copies importlib's LazyLoader).
     """
     with _loading:
-        for module in (appautoscaling, cloudwatch, ec2, ecs, iam, lb, vpc):
-            hasattr(module, "__all__")
+        aws_packages.load()
+
+
+def load_ahead() -> None:
+    """Begin to load the SDK beside what happens until a program runs: the start of an engine, above all."""
+    threading.Thread(target=load_sdk, daemon=True).start()
 
 
 def program(environment: Environment, project: str) -> Callable[[], None]:
     """``build`` without arguments, as the Automation API takes a program."""
-    return lambda: build(environment, project)
+
+    def run() -> None:
+        load_sdk()
+        build(environment, project)
+
+    return run
 
 
 def build(environment: Environment, project: str) -> None:
@@ -88,6 +100,7 @@ def build(environment: Environment, project: str) -> None:
     )
     balancer = _load_balancer(environment, network, tags, opts) if environment.routes else None
     priorities = routes.priorities(environment.routes)
+    access = _pipeline_access(environment, project, tags, opts)
     services = {
         name: Service(
             f"{environment.name}-{name}",
@@ -97,13 +110,15 @@ def build(environment: Environment, project: str) -> None:
                 network=network,
                 cluster=cluster,
                 ingress=_ingress(service, balancer, priorities.get(name)),
+                access=access,
+                role_path=pipeline_permissions.role_path(project, environment.name),
                 tags=tags,
             ),
             opts,
         )
         for name, service in environment.services.items()
     }
-    pulumi.export(EXPORT, _outputs(environment, network, cluster, balancer, services))
+    pulumi.export(EXPORT, _outputs(environment, network, cluster, balancer, access, services))
 
 
 def _accounts(environment: Environment) -> list[pulumi.Input[str]] | None:
@@ -121,6 +136,36 @@ def _load_balancer(
             allow_from=environment.load_balancer.allow_from,
             idle_timeout=environment.load_balancer.idle_timeout,
             open_to_others=environment.hosts_ephemeral,
+            tags=tags,
+        ),
+        opts,
+    )
+
+
+def _pipeline_access(
+    environment: Environment, project: str, tags: Mapping[str, str], opts: pulumi.ResourceOptions
+) -> PipelineAccess | None:
+    if environment.ci is None:
+        return None
+    kept = state.bucket(environment.state.backend or "", environment.region)
+    return PipelineAccess(
+        environment.name,
+        PipelineAccessArgs(
+            project=project,
+            environment=environment.name,
+            pipelines=environment.ci.tokens(environment.name),
+            previews=environment.hosts_ephemeral,
+            new_provider=environment.ci.oidc_provider == "new",
+            grants=[
+                Grant(
+                    image=service.image,
+                    secrets=list(service.secrets.values()),
+                    permissions=[permission.model_dump() for permission in service.permissions],
+                )
+                for service in environment.services.values()
+            ],
+            state=f"{kept.name}/{kept.prefix}" if kept else None,
+            key_alias=state.alias(environment.state.secrets),
             tags=tags,
         ),
         opts,
@@ -162,6 +207,8 @@ def _service_args(
     network: Network,
     cluster: Cluster,
     ingress: IngressArgs | None,
+    access: PipelineAccess | None,
+    role_path: str,
     tags: Mapping[str, str],
 ) -> ServiceArgs:
     service = environment.services[name]
@@ -181,6 +228,9 @@ def _service_args(
         minimum_percent=service.deploy.minimum_percent,
         maximum_percent=service.deploy.maximum_percent,
         permissions=[permission.model_dump() for permission in service.permissions],
+        # Without pipelines, roles stay where they were: another path is another role.
+        role_path=role_path if access else "/",
+        permissions_boundary=access.boundary_arn if access else None,
         log_retention_days=environment.monitoring.log_retention_days,
         tags=tags,
     )
@@ -209,6 +259,7 @@ def _outputs(
     network: Network,
     cluster: Cluster,
     balancer: LoadBalancer | None,
+    access: PipelineAccess | None,
     services: Mapping[str, Service],
 ) -> pulumi.Output[dict[str, Any]]:
     def collect(known: Mapping[str, Any]) -> dict[str, Any]:
@@ -223,6 +274,7 @@ def _outputs(
             private_subnet_ids=tuple(known["private_subnet_ids"]),
             capacity=cluster.capacity,
             billables=billables(environment),
+            pipelines=PipelineOutputs(**known["pipelines"]) if known["pipelines"] else None,
         ).to_dict()
 
     return pulumi.Output.all(
@@ -239,6 +291,13 @@ def _outputs(
             "tasks_security_group_id": balancer.tasks_security_group_id,
         }
         if balancer
+        else None,
+        pipelines={
+            "deploy_role_arn": access.deploy_role_arn,
+            "preview_role_arn": access.preview_role_arn,
+            "boundary_arn": access.boundary_arn,
+        }
+        if access
         else None,
         services={
             name: service_outputs(name, environment.services[name], service) for name, service in services.items()

@@ -129,6 +129,7 @@ def preview(place: Place) -> dict[str, Any]:
     return policies.document(
         [
             *_common(place, log_groups="/ecs/*", new=place.new_preview, changeable=place.preview),
+            *_security_groups(place, new=place.new_preview, changeable=place.preview),
             *_load_balancing(
                 place,
                 ("listener-rule/app", "targetgroup"),
@@ -233,6 +234,22 @@ def _host_state(place: Place) -> list[policies.Statement]:
     stack = f"{prefix}.pulumi/stacks/{place.project}/{place.environment}.json*"
     file = f"arn:{arns.partition(place.region)}:s3:::{bucket}/{stack}"
     return [{"Sid": "HostState", "Effect": "Deny", "Action": ["s3:DeleteObject", "s3:PutObject"], "Resource": [file]}]
+
+
+def _security_groups(
+    place: Place, *, new: Mapping[str, Any], changeable: Mapping[str, Any]
+) -> list[policies.Statement]:
+    group, rule = place.arn("ec2", "security-group/*"), place.arn("ec2", "security-group-rule/*")
+    verbs = [f"ec2:{verb}" for verb in actions.GROUPS]
+    made = {**new, "Null": {"ec2:CreateAction": "false"}}
+    return [
+        _allow("GroupTag", ["ec2:CreateTags"], [group, rule], made),
+        _allow("GroupMake", ["ec2:CreateSecurityGroup"], [group], new),
+        _allow("GroupIn", ["ec2:CreateSecurityGroup"], [place.arn("ec2", "vpc/*")], place.ours),
+        # A rule is new, and the group that it goes into has to be one that may be changed.
+        _allow("GroupRule", [verb for verb in verbs if verb.startswith("ec2:Authorize")], [rule], new),
+        _allow("GroupChange", [*verbs, "ec2:CreateTags", "ec2:DeleteTags"], [group, rule], changeable),
+    ]
 
 
 def _load_balancing(

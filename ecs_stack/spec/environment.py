@@ -11,6 +11,7 @@ from pydantic import Field, Strict, model_validator
 
 from ecs_stack.rules import endpoints, ephemeral, images, logs, names, routes, secrets, subnets, tags
 from ecs_stack.spec.base import NOT_EMPTY, Model, Path, refuse, rule
+from ecs_stack.spec.ci import Ci
 from ecs_stack.spec.service import Service
 from ecs_stack.spec.state import State
 
@@ -140,6 +141,10 @@ class EnvironmentFile(Model):
     """The services, by name."""
     hosts_ephemeral: bool = False
     """Whether ephemeral environments may stand on it; an `up` then makes the security group that their tasks join."""
+    protect: bool = False
+    """Whether pipelines deploy it only after somebody's approval."""
+    ci: Ci | None = None
+    """The pipelines that deploy it."""
     monitoring: Monitoring = Monitoring()
     """Logs."""
     state: State = State()

@@ -175,8 +175,8 @@ def test_nobody_takes_the_bounds_away(action: str) -> None:
 @pytest.mark.parametrize(
     "action",
     [
+        "ec2:DeleteSubnet",
         "ec2:DeleteVpc",
-        "ec2:AuthorizeSecurityGroupIngress",
         "ecs:DeleteCluster",
         "elasticloadbalancing:DeleteListener",
         "elasticloadbalancing:DeleteLoadBalancer",
@@ -193,6 +193,9 @@ def test_pull_requests_cannot_change_the_host(action: str) -> None:
 @pytest.mark.parametrize(
     "action",
     [
+        "ec2:AuthorizeSecurityGroupIngress",
+        "ec2:DeleteSecurityGroup",
+        "ec2:RevokeSecurityGroupEgress",
         "ecs:UpdateService",
         "ecs:DeleteService",
         "elasticloadbalancing:DeleteRule",
