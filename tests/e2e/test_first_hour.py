@@ -61,6 +61,7 @@ def test_from_an_empty_folder_to_the_demo_and_back(installed: Installed) -> None
     written = user.run("init")
     assert "ecs-stack up dev" in written.out
     assert "dev is valid" in user.run("validate").out
+    assert "Application Load Balancer" in user.run("cost", "dev").out, "the list prices are there"
     assert user.run("doctor", "dev", "--json").json["ok"] is True
     user.shell("demo/build.sh")
 
