@@ -93,9 +93,12 @@ def version(json: Json = False) -> None:
     Output(json=json).facts(found, text)
 
 
-def schema() -> None:
-    """Print the JSON Schema of environment files, for editors."""
+def schema(json: Json = False) -> None:
+    """Print the JSON Schema of environment files, for editors. It is JSON with and without --json."""
+    from json import dumps
+
     from ecs_stack import spec
     from ecs_stack.render.output import Output
 
-    Output(json=True).facts(spec.json_schema(), "")
+    found = spec.json_schema()
+    Output(json=json).facts(found, dumps(found, indent=2, ensure_ascii=False))

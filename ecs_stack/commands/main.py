@@ -11,7 +11,7 @@ from typing import cast
 
 import typer
 
-from ecs_stack.commands import begin, change, local, look, process, state
+from ecs_stack.commands import begin, change, completion, local, look, process, state
 from ecs_stack.errors import EcsStackError, InterruptedRunError, RefusedError
 from ecs_stack.home import disk_problem
 
@@ -102,7 +102,11 @@ def _report(error: EcsStackError, words: Sequence[str]) -> int:
 def _usage(error: typer.BadParameter) -> RefusedError:
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "ecs-stack"
-    return RefusedError(error.format_message(), hint=f"`{command} --help` shows what it takes.")
+    message, known = error.format_message(), []
+    if context and "argument 'ENV'" in message:
+        known = completion.environments(context, "")
+    there_are = f"There are: {', '.join(known)}. " if known else ""
+    return RefusedError(message, hint=f"{there_are}`{command} --help` shows what it takes.")
 
 
 def _report_bug() -> None:

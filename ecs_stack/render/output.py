@@ -123,7 +123,8 @@ class Output:
     def bug(self) -> None:
         """The traceback of the exception that is being handled: nobody foresaw it."""
         self._err.file.write(traceback.format_exc())
-        self.say("This is a bug in ecs-stack. Please report it, with the lines above.")
+        self.say("This is a bug in ecs-stack. Please report it, with the lines above. In a project,")
+        self.say("`ecs-stack doctor --report` packs what helps to find it.")
 
     def require_terminal(self, *, instead: str) -> None:
         """Refuses what would have to ask a question that nobody can answer."""

@@ -47,7 +47,7 @@ class Network(Model):
     """A VPC with a public and a private subnet in each zone. Tasks run in the private ones."""
 
     cidr: str = "10.0.0.0/16"
-    """The VPC's IPv4 block."""
+    """The VPC's IPv4 block. Two VPCs may have the same one, unless they are connected one day (peering, VPN)."""
     zones: Annotated[int, Field(ge=2, le=6)] = 2
     """Availability zones; a load balancer needs two."""
     nat: Literal["none", "single", "per-zone"] = "single"

@@ -138,7 +138,7 @@ def test_every_option_is_described() -> None:
     ("arguments", "words"),
     [
         (["lst"], ["No such command 'lst'", "Did you mean 'list'?", "`ecs-stack --help`"]),
-        (["up"], ["Missing argument 'ENV'", "`ecs-stack up --help`"]),
+        (["up"], ["Missing argument 'ENV'", "There are: dev. `ecs-stack up --help`"]),
         (["up", "dev", "--nope"], ["No such option: --nope"]),
         (["up", "dev", "--target", "azure"], ["'azure'", "aws", "local"]),
         (["up", "dvv", "--yes"], ["'dvv'", "Did you mean 'dev'?"]),
@@ -353,8 +353,9 @@ def test_a_bug_has_a_traceback_and_asks_for_a_report(
     assert "This is a bug in ecs-stack. Please report it" in captured.err
 
 
-def test_the_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["schema"]) == 0
+@pytest.mark.parametrize("option", [[], ["--json"]], ids=["plain", "--json"])
+def test_the_schema_is_json(capsys: pytest.CaptureFixture[str], option: list[str]) -> None:
+    assert main(["schema", *option]) == 0
     assert "services" in json.loads(capsys.readouterr().out)["properties"]
 
 

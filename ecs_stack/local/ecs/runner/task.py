@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Any
 
-from ecs_stack.local.ecs.runner import adoption, environment, ordering
+from ecs_stack.local.ecs.runner import adoption, environment, ordering, removal
 from ecs_stack.local.ecs.runner.engine import DOCKER_ERRORS, SIGKILL_EXIT
 from ecs_stack.local.ecs.runner.errors import TaskFailedToStart, docker_text
 from ecs_stack.local.ecs.runner.log_shipper import destination
@@ -25,7 +25,6 @@ from ecs_stack.local.ecs.runner.plan import plan_task, refuse_unsupported
 from ecs_stack.local.ecs.runner.records import Ended, Record
 from ecs_stack.local.ecs.runner.secrets import registry_credentials
 from ecs_stack.local.ecs.runner.services import Message, Services
-from ecs_stack.local.labels import PAUSE
 
 _log = logging.getLogger(__name__)
 
@@ -33,8 +32,6 @@ ESSENTIAL_EXITED = "Essential container in task exited"
 OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 # Seconds before a Docker engine that doesn't answer is asked again.
 _DOCKER_RETRY = 0.5
-# Seconds to wait for an ended container's last lines to be shipped.
-_DRAIN = 15.0
 
 
 class Task:
@@ -286,28 +283,13 @@ class Task:
             self._deprovision()
 
     def _deprovision(self) -> None:
-        services = self._services
         self._status = "DEPROVISIONING"
         self._times.setdefault("execution_stopped_at", _now())
         self._save()
         self._publish()
-        for container in self._containers.values():
-            if container.id and container.exit_code == SIGKILL_EXIT and not container.out_of_memory:
-                found = services.engine.inspect(container.id)
-                if found and found.oom_killed:
-                    self._out_of_memory(container)
-        deadline = time.monotonic() + _DRAIN
-        for container in self._containers.values():
-            services.logs.drain(self._log_key(container), max(0.0, deadline - time.monotonic()))
-        # By label, so that a container whose creation was never answered goes too.
-        left = services.engine.containers(self.run.id).get(self.run.id, {})
-        # The pause container goes last: the others live in its network.
-        pause = left.pop(PAUSE, None)
-        for removal in [services.workers.submit(services.engine.remove, i) for i in left.values()]:
-            removal.result()
-        if pause:
-            services.engine.remove(pause)
-        services.engine.remove_volumes(self.run.id)
+        for container in removal.killed_for_memory(self._containers.values(), self._services.engine):
+            self._out_of_memory(container)
+        removal.remove(self.run.id, [self._log_key(c) for c in self._containers.values()], self._services)
         self._times["stopped_at"] = _now()
         self._status = "STOPPED"
         self._save()
