@@ -16,11 +16,12 @@ from ecs_stack import program as programs
 from ecs_stack.automation.stacks import Stack
 from ecs_stack.cancellation import Cancellation
 from ecs_stack.errors import EcsStackError, InterruptedRunError, LockedError
-from ecs_stack.locate import OnProgress, Place, find_engine, read_outputs
+from ecs_stack.locate import Place, find_engine, read_outputs
 from ecs_stack.operations import rollout, task_definitions
 from ecs_stack.operations.aws_errors import translated
 from ecs_stack.operations.verdict import raise_unless_reached
 from ecs_stack.outputs import EXPORT, StackOutputs
+from ecs_stack.progress import OnProgress, guarded
 from ecs_stack.recovery import recover
 from ecs_stack.results import ChangeKind, DestroyReceipt, DriftKind, Preview, Progress, Rollout, UpReceipt
 from ecs_stack.rules.tags import ENVIRONMENT, PROJECT
@@ -37,6 +38,7 @@ _LOCK_POLL = 2.0
 
 def preview(place: Place, *, on_progress: OnProgress | None, refresh: bool, cancellation: Cancellation) -> Preview:
     """See ``Environment.preview``."""
+    on_progress = guarded(on_progress)
     programs.load_sdk()
     engine, target = find_engine(on_progress), place.target()
     target.identify(account=place.spec.account)
@@ -59,6 +61,7 @@ def up(
     cancellation: Cancellation,
 ) -> UpReceipt:
     """See ``Environment.up``."""
+    on_progress = guarded(on_progress)
 
     def run() -> UpReceipt:
         return _up(place, on_progress, approve, refresh, cancellation)
@@ -75,6 +78,7 @@ def destroy(
     cancellation: Cancellation,
 ) -> DestroyReceipt:
     """See ``Environment.destroy``."""
+    on_progress = guarded(on_progress)
 
     def run() -> DestroyReceipt:
         return _destroy(place, on_progress, approve, cancellation)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pulumi.automation as auto
 
-from ecs_stack.automation import sdk_costs
+from ecs_stack.automation import sdk_costs, sdk_logging
 from ecs_stack.automation.command import EngineCommand
 
 Program = Callable[[], Awaitable[None] | None]
@@ -51,8 +51,10 @@ class Guard:
     def __init__(self, program: Program) -> None:
         self._program = program
         self.error: Exception | None = None
+        sdk_logging.remember()
 
     def __call__(self) -> Awaitable[None]:
+        sdk_logging.keep_to_this_loop()
         sdk_costs.silence_debug_messages()
         try:
             self._program()
