@@ -30,8 +30,9 @@ def recover(stack: Stack, project: str, session: Session, on_progress: Callable[
     say(f"it isn't certain what the last run of {stack.name} made: looking at what is there")
     stack.refresh(on_progress=on_progress)
     tags = {PROJECT: project, ENVIRONMENT: stack.name}
-    scope = orphans.Scope(stack.name, tags, known(stack.resources()), session.client)
-    with translated(stack.name, changed=True):
+    # What another run makes meanwhile would be in no state that was read before it began.
+    with stack.held(), translated(stack.name, changed=True):
+        scope = orphans.Scope(stack.name, tags, known(stack.resources()), session.client)
         for each in orphans.remove(scope):
             say(f"deleted {each}, which was made and not written down")
 

@@ -154,6 +154,12 @@ class Stack:
         """Raises LockedError while another run changes the stack, where that can be told before a run of the engine."""
         unlocking.refuse_if_locked(self._backend, self.name)
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keeps other runs off the stack, and this one's engine too. Raises LockedError if one has it."""
+        with unlocking.held(self._backend, self.name):
+            yield
+
     def unlock(self, *, force: bool = False) -> UnlockReceipt:
         """Removes the locks of runs that are gone; ``force`` also those of which that can't be told from here.
 

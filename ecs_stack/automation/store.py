@@ -6,6 +6,7 @@ the engine costs more than all else in `status`.
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +20,9 @@ class Store(Protocol):
 
     def names(self, folder: str) -> list[str]:
         """The names of the files in a folder, by name; none without such a folder."""
+
+    def write(self, key: str, content: bytes) -> None:
+        """Make a file, whole at once."""
 
     def delete(self, key: str) -> None:
         """Remove a file; somebody else may have."""
@@ -41,6 +45,15 @@ class FolderStore:
         """See Store."""
         found = (self.root / folder).glob("*")
         return sorted(file.name for file in found if file.is_file() and file.suffix != ".attrs")
+
+    def write(self, key: str, content: bytes) -> None:
+        """See Store."""
+        file = self.root / key
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # Not beside it: the engine takes every file of a folder of locks for one.
+        with tempfile.NamedTemporaryFile(dir=self.root, prefix=".", delete=False) as temporary:
+            temporary.write(content)
+        Path(temporary.name).replace(file)
 
     def delete(self, key: str) -> None:
         """See Store."""

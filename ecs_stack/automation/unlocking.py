@@ -1,8 +1,15 @@
-"""What is done about a lock: a run is refused, a lock whose holder is gone is removed."""
+"""What is done about a lock: a run is refused, a lock whose holder is gone is removed, one is held."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import getpass
+import json
+import os
+import socket
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import pulumi.automation as auto
 
@@ -14,13 +21,42 @@ from ecs_stack.errors import LockedError
 from ecs_stack.results import LockHolder
 
 
-def refuse_if_locked(backend: Backend, stack: str) -> None:
-    """Raises LockedError while another run changes the stack, where that can be told before a run of the engine."""
+def refuse_if_locked(backend: Backend, stack: str, own: str | None = None) -> None:
+    """Raises LockedError while another run changes the stack, where that can be told before a run of the engine.
+
+    ``own`` is the key of a lock that isn't another run's.
+    """
     if backend.store is None:
         return
-    held = [lock for lock in locks.in_store(backend.store, locks.folder_of(backend, stack)) if not lock.is_stale]
-    if held:
-        raise locked(stack, locks.describe(held[0].holder))
+    found = locks.in_store(backend.store, locks.folder_of(backend, stack))
+    others = [lock for lock in found if lock.key != own and not lock.is_stale]
+    if others:
+        raise locked(stack, locks.describe(others[0].holder))
+
+
+@contextmanager
+def held(backend: Backend, stack: str) -> Iterator[None]:
+    """Keeps every other run off the stack during the block, as the engine does: its lock, looked at before and after.
+
+    Raises LockedError if another run has one. Where the state can't be reached without the engine, nothing is held.
+    """
+    if backend.store is None:
+        yield
+        return
+    refuse_if_locked(backend, stack)
+    key = f"{locks.folder_of(backend, stack)}/{uuid.uuid4()}.json"
+    lock = {
+        "pid": os.getpid(),
+        "username": getpass.getuser(),
+        "hostname": socket.gethostname(),
+        "timestamp": datetime.now(UTC).isoformat(),
+    }
+    backend.store.write(key, json.dumps(lock).encode())
+    try:
+        refuse_if_locked(backend, stack, own=key)
+        yield
+    finally:
+        backend.store.delete(key)
 
 
 def remove_locks(store: Store, backend: Backend, stack: str, *, force: bool) -> tuple[LockHolder, ...]:

@@ -48,6 +48,11 @@ class BucketStore:
             pages = self._s3.get_paginator("list_objects_v2").paginate(**self._request, Prefix=prefix, Delimiter="/")
             return sorted(each["Key"].removeprefix(prefix) for page in pages for each in page.get("Contents", ()))
 
+    def write(self, key: str, content: bytes) -> None:
+        """See automation.store.Store."""
+        with self._translated():
+            self._s3.put_object(**self._request, Key=self._bucket.prefix + key, Body=content)
+
     def delete(self, key: str) -> None:
         """See automation.store.Store."""
         with self._translated():

@@ -135,3 +135,20 @@ def test_unlock_needs_force_where_the_state_is_elsewhere(tmp_path: Path) -> None
     stack = Stack(backend, "dev", engine=Engine(tmp_path, "3.259.0"), environment={})
     with pytest.raises(RefusedError, match="isn't on this machine"):
         stack.unlock()
+
+
+def test_a_lock_of_ours_keeps_others_off(tmp_path: Path, stack: Stack, take: Take) -> None:
+    other = Stack(Backend.local(tmp_path), "dev", engine=Engine(tmp_path, "3.259.0"), environment={})
+    take()  # of a process that is gone: in nobody's way
+    with stack.held():
+        with pytest.raises(LockedError, match=rf"\(pid {os.getpid()}\)"):
+            other.refuse_if_locked()
+        with pytest.raises(LockedError), other.held():
+            pytest.fail("held twice")
+        with pytest.raises(LockedError):
+            other.refuse_if_locked()
+    with other.held():
+        pass
+    take("elsewhere")
+    with pytest.raises(LockedError, match="elsewhere"), stack.held():
+        pytest.fail("held while another machine has it")

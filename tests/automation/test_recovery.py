@@ -75,6 +75,8 @@ def test_a_killed_run_leaves_a_mark(tmp_path: Path) -> None:
     assert not attributes.exists()
     stack.refresh()
     assert "first" in {str(resource["urn"]).rsplit("::", 1)[-1] for resource in stack.resources()}
+    with stack.held(), pytest.raises(LockedError):
+        stack.up(lambda: pulumi.export("value", 1))
     stack.up(lambda: pulumi.export("value", 1))
     assert not stack.was_cut_short()
 

@@ -14,7 +14,7 @@ from ecs_stack.local import routes
 from ecs_stack.local.providers.aws import clients
 from tests.e2e.conftest import DEV
 from tests.e2e.project import Project, get
-from tests.e2e.test_killed_runs import in_state, real
+from tests.e2e.test_killed_runs import real, unknown
 from tests.faults import Fault, Faults, proxy
 
 pytestmark = [pytest.mark.engine, pytest.mark.docker]
@@ -42,20 +42,6 @@ def started(make_project: Callable[[Mapping[str, str]], Project]) -> Project:
     project = make_project({"dev": DEV})
     project.run("local", "start")
     return project
-
-
-def known(project: Project) -> set[str]:
-    """What the state calls the resources of AWS."""
-    names = ("arn", "securityGroupRuleId")
-    resources = in_state(project)
-    outputs = [resource.get("outputs") or {} for resource in resources]
-    return {str(each.get("id")) for each in resources} | {str(each.get(name)) for each in outputs for name in names}
-
-
-def unknown(project: Project) -> dict[str, set[str]]:
-    """What is there and isn't in the state."""
-    ids = known(project)
-    return {kind: found - ids for kind, found in real(project).items() if found - ids}
 
 
 def test_every_verb_ends_right(started: Project) -> None:

@@ -6,23 +6,24 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 
 import pytest
 
 from ecs_stack.local import cloud
 from tests.e2e.conftest import DEV
 from tests.e2e.project import Project, eventually, get
+from tests.e2e.test_killed_runs import real, unknown
 
 pytestmark = [pytest.mark.engine, pytest.mark.docker]
 
-#: Kills in one `up`. Fixed moments: what fails fails again.
+#: How often the cloud is killed in each of `up` and `destroy` at the least, and in one run at most.
 KILLS = int(os.environ.get("ECS_STACK_TEST_KILLS", "3"))
-SEED = 7
+IN_ONE_RUN = 3
+#: Printed by a test that fails. The same seed waits as long before each kill again.
+SEED = int(os.environ.get("ECS_STACK_TEST_SEED") or random.randrange(10_000))
 
 
 def answers(url: str) -> bool:
@@ -39,45 +40,54 @@ def kill(project: Project, moments: random.Random) -> bool:
     return True
 
 
+def run_and_kill(project: Project, verb: str, moments: random.Random) -> int:
+    """``verb dev`` while the cloud is killed now and then, and once more if that failed; how many kills there were."""
+    process = subprocess.Popen(
+        [str(project.command), verb, "dev", "--yes"],
+        cwd=project.root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    kills = 0
+    while process.poll() is None and kills < IN_ONE_RUN:
+        kills += kill(project, moments)
+        time.sleep(0.05)
+    printed, _ = process.communicate(timeout=120)
+    print(f"{verb}: {kills} kills, exit code {process.returncode}")
+    assert kills, f"it ended before it was disturbed:\n{printed}"
+    if process.returncode or verb == "up":
+        # A run that was cut off at its very end may fail; then the next one goes on from what it left.
+        print(printed if process.returncode else "")
+        project.run("local", "start")
+        project.run(verb, "dev", "--yes")
+    return kills
+
+
 def test_up_and_destroy_outlive_kill_9_of_the_cloud(make_project: Callable[[Mapping[str, str]], Project]) -> None:
+    print(f"ECS_STACK_TEST_SEED={SEED}")
     project = make_project({"dev": DEV})
     project.run("local", "start")
     moments = random.Random(SEED)
-    for verb in ("up", "destroy"):
-        process = subprocess.Popen(
-            [str(Path(sys.executable).with_name("ecs-stack")), verb, "dev", "--yes"],
-            cwd=project.root,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        kills = 0
-        while process.poll() is None and kills < KILLS:
-            kills += kill(project, moments)
-            time.sleep(0.05)
-        printed, _ = process.communicate(timeout=120)
-        print(f"{verb}: {kills} kills, exit code {process.returncode}")
-        assert kills, f"it ended before it was disturbed:\n{printed}"
-        if process.returncode or verb == "up":
-            # A run that was cut off at its very end may fail; then the next one goes on from what it left.
-            project.run("local", "start")
-            printed = project.run(verb, "dev", "--yes").out
-        if verb == "up":
-            status = project.run("status", "dev", "--json").json["services"][0]
-            assert (status["desired"], status["running"]) == (2, 2), printed
-            url = str(status["url"])
-            eventually(partial(answers, url), within=15, what="an answer")
-            assert len(project.client("elbv2").describe_load_balancers()["LoadBalancers"]) == 1
-            vpcs = project.client("ec2").describe_vpcs()["Vpcs"]
-            assert len([vpc for vpc in vpcs if not vpc["IsDefault"]]) == 1
+    kills = dict.fromkeys(("up", "destroy"), 0)
+    while min(kills.values()) < KILLS:
+        kills["up"] += run_and_kill(project, "up", moments)
+        made(project)
+        kills["destroy"] += run_and_kill(project, "destroy", moments)
+        project.run("local", "start")
+        gone(project)
+    print(kills)
+
+
+def made(project: Project) -> None:
+    """All is there, once, and answers."""
+    service = project.run("status", "dev", "--json").json["services"][0]
+    assert (service["desired"], service["running"]) == (2, 2), service
+    eventually(partial(answers, str(service["url"])), within=15, what="an answer")
+    assert unknown(project) == {}
+
+
+def gone(project: Project) -> None:
+    """Nothing is there."""
     assert project.containers(all=True) == []
-    ec2, elb, ecs = (project.client(name) for name in ("ec2", "elbv2", "ecs"))
-    assert [vpc for vpc in ec2.describe_vpcs()["Vpcs"] if not vpc["IsDefault"]] == []
-    assert ec2.describe_addresses()["Addresses"] == []
-    assert elb.describe_load_balancers()["LoadBalancers"] == []
-    assert elb.describe_target_groups()["TargetGroups"] == []
-    assert project.client("logs").describe_log_groups()["logGroups"] == []
-    roles = project.client("iam").list_roles()["Roles"]
-    assert [role["RoleName"] for role in roles if role["RoleName"].startswith("dev-")] == []
-    clusters = ecs.list_clusters()["clusterArns"]
-    assert [c for c in ecs.describe_clusters(clusters=clusters)["clusters"] if c["status"] == "ACTIVE"] == []
+    assert {kind: ids for kind, ids in real(project).items() if ids} == {}

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.project import Project, get
-from tests.e2e.test_faults import unknown
-from tests.e2e.test_killed_runs import real
+from tests.e2e.test_killed_runs import real, unknown
 
 pytestmark = [pytest.mark.engine, pytest.mark.docker]
 

@@ -6,9 +6,7 @@ import json
 import os
 import random
 import subprocess
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,16 +15,23 @@ from tests.e2e.project import Project, get
 
 pytestmark = [pytest.mark.engine, pytest.mark.docker]
 
-#: How many resources were made, or deleted, when the command is killed.
-UP = (9, 31)
-DESTROY = (8,)
-SEED = 4
+#: How often `up`, and then `destroy`, is killed at the least.
+KILLS = int(os.environ.get("ECS_STACK_TEST_KILLS", "2"))
+#: Printed by a test that fails. The same seed kills at the same steps again.
+SEED = int(os.environ.get("ECS_STACK_TEST_SEED") or random.randrange(10_000))
+#: A run has about so many steps to be killed after; one that has fewer left ends by itself.
+STEPS = 45
+#: Seconds from a step to the kill, at most: most operations are under way as long.
+PAUSE = 0.3
+#: Kills in a row, each of the run that goes on after the last.
+RUNS = 4
 
 
-def kill(project: Project, verb: str, after: int, pause: float) -> list[str]:
-    """Runs ``verb dev`` and kills the command ``pause`` seconds after it has done ``after`` resources."""
+def run_or_kill(project: Project, verb: str, moments: random.Random) -> bool:
+    """Runs ``verb dev`` and kills the command at a random moment. Whether it got to its end before that."""
+    after, pause = moments.randint(1, STEPS), moments.uniform(0, PAUSE)
     process = subprocess.Popen(
-        [str(Path(sys.executable).with_name("ecs-stack")), verb, "dev", "--yes", "--wait"],
+        [str(project.command), verb, "dev", "--yes", "--wait"],
         cwd=project.root,
         env={**os.environ, "NO_COLOR": "1"},
         stdin=subprocess.DEVNULL,
@@ -35,23 +40,26 @@ def kill(project: Project, verb: str, after: int, pause: float) -> list[str]:
         text=True,
     )
     lines: list[str] = []
-    done = 0
+    steps = 0
     try:
         assert process.stderr is not None
         for line in process.stderr:
             lines.append(line.rstrip())
-            done += " created " in line or (
-                verb == "destroy" and line.startswith(("[", "deleted")) and "deleted " in line
-            )
-            if done >= after:
+            # Not the lines of the plan: they come all at once.
+            steps += line.startswith("[") or line[:1].islower()
+            if steps >= after:
                 time.sleep(pause)
                 break
         else:
-            pytest.fail(f"{verb} ended before it was killed:\n" + "\n".join(lines))
+            assert process.wait(60) == 0, f"{verb} failed:\n" + "\n".join(lines)
+            print(f"{verb}: ended after {steps} steps, before the kill after {after}")
+            return True
+        ended = process.poll() == 0
+        print(f"{verb}: killed {pause:.3f} s after step {after}: {lines[-1]}")
+        return ended
     finally:
         process.kill()
-        process.wait(10)
-    return lines
+        process.communicate(timeout=10)
 
 
 def real(project: Project) -> dict[str, set[str]]:
@@ -88,33 +96,40 @@ def in_state(project: Project) -> list[dict[str, Any]]:
     return list(latest["resources"])
 
 
-@pytest.fixture(scope="module")
-def moments() -> random.Random:
-    return random.Random(SEED)
+def unknown(project: Project) -> dict[str, set[str]]:
+    """What is there and isn't in the state."""
+    ids: set[str] = set()
+    for resource in in_state(project):
+        outputs = resource.get("outputs") or {}
+        ids |= {str(each) for each in (resource.get("id"), outputs.get("arn"), outputs.get("securityGroupRuleId"))}
+    return {kind: found - ids for kind, found in real(project).items() if found - ids}
 
 
-def test_up_goes_on_after_each_kill_and_orphans_nothing(project: Project, moments: random.Random) -> None:
-    for after in UP:
-        kill(project, "up", after, moments.uniform(0, 0.3))
-        if after != UP[-1]:
-            # The next one begins from nothing, so that it has something to be killed in.
-            project.run("destroy", "dev", "--yes", "--wait")
-            assert {name: ids for name, ids in real(project).items() if ids} == {}
-            assert project.containers(all=True) == []
-    up = project.run("up", "dev", "--yes", "--wait")
-    url = project.run("status", "dev", "--json").json["services"][0]["url"]
-    assert get(url)[0] == 200, up.out
-    known = {str(resource.get("id")) for resource in in_state(project)}
-    known |= {str((resource.get("outputs") or {}).get("securityGroupRuleId")) for resource in in_state(project)}
-    known |= {str((resource.get("outputs") or {}).get("arn")) for resource in in_state(project)}
-    assert {name: ids - known for name, ids in real(project).items() if ids - known} == {}
+def test_runs_go_on_after_each_kill_and_orphan_nothing(project: Project) -> None:
+    print(f"ECS_STACK_TEST_SEED={SEED}")
+    moments = random.Random(SEED)
+    kills = dict.fromkeys(("up", "destroy"), 0)
+    while min(kills.values()) < KILLS:
+        for verb in kills:
+            for _ in range(RUNS):
+                if run_or_kill(project, verb, moments):
+                    break
+                kills[verb] += 1
+            else:
+                project.run(verb, "dev", "--yes", "--wait")
+            (made if verb == "up" else gone)(project)
+    print(kills)
+
+
+def made(project: Project) -> None:
+    """All is there, answers, is in the state, and nothing else is there."""
+    assert get(project.run("status", "dev", "--json").json["services"][0]["url"])[0] == 200
+    assert unknown(project) == {}
     assert "nothing to change" in project.run("preview", "dev", "--refresh").out
 
 
-def test_destroy_goes_on_after_each_kill_and_leaves_nothing(project: Project, moments: random.Random) -> None:
-    for after in DESTROY:
-        kill(project, "destroy", after, moments.uniform(0, 0.3))
-    project.run("destroy", "dev", "--yes", "--wait")
+def gone(project: Project) -> None:
+    """Nothing is there."""
     assert {name: ids for name, ids in real(project).items() if ids} == {}
     assert project.client("ecs").list_task_definitions()["taskDefinitionArns"] == []
     assert project.docker_objects()["containers"] == []

@@ -6,7 +6,14 @@ import re
 from collections.abc import Callable, Container
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ParamValidationError,
+)
 
 
 class ProviderError(Exception):
@@ -59,6 +66,8 @@ def message(error: Exception) -> str:
         return without_values(str(error))
     if isinstance(error, ClientError):
         return f"{error.operation_name}: {code(error)}: {error.response.get('Error', {}).get('Message', '')}"
+    if isinstance(error, ConnectionClosedError | ConnectTimeoutError | EndpointConnectionError):
+        return f"the local cloud doesn't answer ({error}): `ecs-stack local start` brings it back, tasks included"
     if isinstance(error, ProviderError | BotoCoreError):
         return str(error)
     return f"{type(error).__name__}: {error}"
