@@ -17,14 +17,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ecs_stack.local.gateway_messages import INVOCATION, Request
+from ecs_stack.local.gateway_messages import Request
 from ecs_stack.local.persistence import Entry, Journal
 
 SERVICE = "logs"
 #: Bytes. Writing the whole takes about a second for each 100 MB of log events, replaying this much about two.
 JOURNAL_LIMIT = 16_000_000
-#: What a replay needs of a request.
-_KEPT_HEADERS = ("authorization", "content-type", "host", "x-amz-target", INVOCATION)
 
 #: A request's own time and random numbers, so that its replay repeats timestamps and event ids.
 _moment: ContextVar[float | None] = ContextVar("moment", default=None)
@@ -72,15 +70,7 @@ class LogsState:
     @contextlib.contextmanager
     def recording(self, request: Request) -> Iterator[Callable[[], None]]:
         """Execute a request inside; call what this yields once it has succeeded, before it is answered."""
-        entry = Entry(
-            sequence=self._journal.next_sequence(),
-            time=time.time(),
-            method=request.method,
-            path=request.path,
-            query=request.query,
-            headers={name: request.headers[name] for name in _KEPT_HEADERS if name in request.headers},
-            body=request.body,
-        )
+        entry = request.entry(self._journal)
         with self._as_it_was(entry):
             yield lambda: self._journal.add(entry)
         if self._journal.size > JOURNAL_LIMIT:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from dataclasses import dataclass, field
 from functools import cached_property
 from xml.sax.saxutils import escape
 
+from ecs_stack.local.persistence import Entry, Journal
 from ecs_stack.local.routes import Protocol, query_parameters
 
 #: The header with the SDK's identity of a call.
 INVOCATION = "amz-sdk-invocation-id"
+#: What a replay needs: the headers that tell service, region and operation, and the identity of the call.
+_KEPT_HEADERS = ("authorization", "content-type", "host", "x-amz-target", INVOCATION)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +30,18 @@ class Request:
     service: str
     region: str
     action: str
+
+    def entry(self, journal: Journal) -> Entry:
+        """The request as the journal keeps it, executed now, with the headers that executing it again takes."""
+        return Entry(
+            sequence=journal.next_sequence(),
+            time=time.time(),
+            method=self.method,
+            path=self.path,
+            query=self.query,
+            headers={name: self.headers[name] for name in _KEPT_HEADERS if name in self.headers},
+            body=self.body,
+        )
 
     @cached_property
     def parameters(self) -> dict[str, str]:

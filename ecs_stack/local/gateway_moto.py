@@ -21,15 +21,13 @@ from typing import Any
 from ecs_stack.local import gateway_moto_snapshot as snapshot
 from ecs_stack.local import routes
 from ecs_stack.local.answers import Answers
-from ecs_stack.local.gateway_messages import INVOCATION, ApiError, Request, Response, error_response
+from ecs_stack.local.gateway_messages import ApiError, Request, Response, error_response
 from ecs_stack.local.persistence import Entry, Journal
 
 log = logging.getLogger(__name__)
 
 #: Requests between two snapshots: executing that many again takes about 0.5 s, a snapshot 0.1 s.
 SNAPSHOT_EVERY = 200
-#: The headers that moto reads to find service, region and operation, and the identity of the call.
-_KEPT_HEADERS = ("authorization", "content-type", "host", "x-amz-target", INVOCATION)
 
 
 class Moto:
@@ -64,15 +62,7 @@ class Moto:
         journalled = scope not in self._touched or routes.mutates(request.method, request.action)
         if not journalled:
             return _polish(request, self._execute(request))
-        entry = Entry(
-            sequence=self._journal.next_sequence(),
-            time=time.time(),
-            method=request.method,
-            path=request.path,
-            query=request.query,
-            headers={name: request.headers[name] for name in _KEPT_HEADERS if name in request.headers},
-            body=request.body,
-        )
+        entry = request.entry(self._journal)
         response = self._execute(request, entry)
         self._touched.add(scope)
         self._journal.add(entry)

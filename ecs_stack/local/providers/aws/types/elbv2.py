@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from .. import errors
@@ -51,6 +52,27 @@ class ElbType(ResourceType):
             client.remove_tags(ResourceArns=[resource_id], TagKeys=drop)
         if add:
             client.add_tags(ResourceArns=[resource_id], Tags=pairs(add))
+
+
+@dataclass(frozen=True)
+class AttributeCalls:
+    """How a type's attributes are read and changed: the client's methods, and their parameter for the ARN."""
+
+    describe: str
+    modify: str
+    parameter: str
+
+    def live(self, call: Call, arn: str) -> dict[str, str]:
+        """The attributes as AWS has them."""
+        answer = getattr(call.client("elbv2"), self.describe)(**{self.parameter: arn})
+        return {each["Key"]: each.get("Value", "") for each in answer["Attributes"]}
+
+    def change(self, call: Call, arn: str, wanted: Mapping[str, str], defaults: Mapping[str, str]) -> None:
+        """Set those that differ; ``defaults`` are the values of what AWS doesn't answer."""
+        live = self.live(call, arn)
+        differing = {key: value for key, value in wanted.items() if live.get(key, defaults.get(key)) != value}
+        if differing:
+            getattr(call.client("elbv2"), self.modify)(**{self.parameter: arn}, Attributes=pairs(differing))
 
 
 def flatten(attributes: Attributes, inputs: State) -> dict[str, str]:

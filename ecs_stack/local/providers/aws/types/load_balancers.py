@@ -11,7 +11,7 @@ from ..naming import Autoname
 from ..resource import ResourceType, State
 from ..shapes import Block, Items
 from .ec2 import given
-from .elbv2 import FLAG, NUMBER, WORD, Attributes, ElbType, flatten, tag_list, unflatten
+from .elbv2 import FLAG, NUMBER, WORD, AttributeCalls, Attributes, ElbType, flatten, tag_list, unflatten
 
 #: Seconds: terraform's timeouts.
 _ACTIVE = 600
@@ -41,6 +41,7 @@ _BALANCER: Attributes = {
     "preserveHostHeader": ("routing.http.preserve_host_header.enabled", FLAG),
     "xffHeaderProcessingMode": ("routing.http.xff_header_processing.mode", WORD),
 }
+_CALLS = AttributeCalls("describe_load_balancer_attributes", "modify_load_balancer_attributes", "LoadBalancerArn")
 
 
 class LoadBalancer(ElbType):
@@ -139,21 +140,10 @@ class LoadBalancer(ElbType):
         return wanted
 
     def _set_attributes(self, call: Call, arn: str, wanted: Mapping[str, str]) -> None:
-        client = call.client("elbv2")
-        live = self._live_attributes(call, arn)
-        defaults = flatten(_BALANCER, dict(self.defaults))
-        differing = {k: v for k, v in wanted.items() if live.get(k, defaults.get(k)) != v}
-        if differing:
-            client.modify_load_balancer_attributes(
-                LoadBalancerArn=arn, Attributes=[{"Key": k, "Value": v} for k, v in sorted(differing.items())]
-            )
-
-    def _live_attributes(self, call: Call, arn: str) -> dict[str, str]:
-        answer = call.client("elbv2").describe_load_balancer_attributes(LoadBalancerArn=arn)
-        return {a["Key"]: a.get("Value", "") for a in answer["Attributes"]}
+        _CALLS.change(call, arn, wanted, flatten(_BALANCER, dict(self.defaults)))
 
     def details(self, call: Call, resource_id: str, found: Mapping[str, Any], state: State) -> State:
-        live = self._live_attributes(call, resource_id)
+        live = _CALLS.live(call, resource_id)
         zones = found.get("AvailabilityZones") or []
         properties = unflatten(_BALANCER, live)
         properties |= {name: unflatten(attributes, live) for name, attributes in _LOGS.items()}

@@ -10,7 +10,7 @@ from ..call import Call
 from ..naming import Autoname
 from ..resource import ResourceType, State
 from .ec2 import given
-from .elbv2 import FLAG, NUMBER, WORD, Attributes, ElbType, flatten, tag_list, unflatten
+from .elbv2 import FLAG, NUMBER, WORD, AttributeCalls, Attributes, ElbType, flatten, tag_list, unflatten
 
 #: Seconds until the listener that pointed to a group is gone (terraform's timeout).
 _FREED = 120
@@ -36,6 +36,7 @@ _HEALTH: Mapping[str, str] = {
     "timeout": "HealthCheckTimeoutSeconds",
     "unhealthyThreshold": "UnhealthyThresholdCount",
 }
+_CALLS = AttributeCalls("describe_target_group_attributes", "modify_target_group_attributes", "TargetGroupArn")
 
 
 class TargetGroup(ElbType):
@@ -147,20 +148,11 @@ class TargetGroup(ElbType):
         wanted = flatten(_GROUP, {k: v for k, v in inputs.items() if k in names})
         if "stickiness" in names:
             wanted |= _stickiness(self.filled("stickiness", inputs.get("stickiness")))
-        live = self._live_attributes(call, arn)
         defaults = flatten(_GROUP, dict(self.defaults)) | {"stickiness.enabled": "false"}
-        differing = {k: v for k, v in wanted.items() if live.get(k, defaults.get(k)) != v}
-        if differing:
-            call.client("elbv2").modify_target_group_attributes(
-                TargetGroupArn=arn, Attributes=[{"Key": k, "Value": v} for k, v in sorted(differing.items())]
-            )
-
-    def _live_attributes(self, call: Call, arn: str) -> dict[str, str]:
-        answer = call.client("elbv2").describe_target_group_attributes(TargetGroupArn=arn)
-        return {a["Key"]: a.get("Value", "") for a in answer["Attributes"]}
+        _CALLS.change(call, arn, wanted, defaults)
 
     def details(self, call: Call, resource_id: str, found: Mapping[str, Any], state: State) -> State:
-        live = self._live_attributes(call, resource_id)
+        live = _CALLS.live(call, resource_id)
         matcher = found.get("Matcher") or {}
         health = {name: found[key] for name, key in _HEALTH.items() if found.get(key) is not None}
         health["matcher"] = matcher.get("HttpCode") or matcher.get("GrpcCode")
