@@ -46,3 +46,11 @@ class CommentReceipt:
     forge: str
     url: str
     created: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenPreviews:
+    """What the previews of the pull requests that are open are called, whether they are there or not."""
+
+    forge: str
+    names: tuple[str, ...]

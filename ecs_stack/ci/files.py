@@ -69,9 +69,10 @@ def _github(plan: Plan) -> dict[str, str]:
     files = {}
     if plan.previews:
         host = plan.previews.host
-        where = common | {"preview_role": host.preview_role, "region": host.region, "state_variables": variables}
-        files[".github/workflows/preview.yml"] = fill("github/preview.yml", where)
-        files[".github/workflows/prune.yml"] = fill("github/prune.yml", where | {"prune": _PRUNE})
+        where = common | {"preview_role": host.preview_role, "region": host.region}
+        preview, prune = {"state_variables": variables}, {"environment_variables": _block("env:", variables)}
+        files[".github/workflows/preview.yml"] = fill("github/preview.yml", where | preview)
+        files[".github/workflows/prune.yml"] = fill("github/prune.yml", where | prune)
     del common["notice"]
     jobs = [
         _fragment(
@@ -110,7 +111,6 @@ def _gitlab(plan: Plan) -> dict[str, str]:
                 "domain": plan.previews.domain,
                 "auto_stop_in": _auto_stop(plan.previews.ttl),
                 "branch": plan.branch,
-                "prune": _PRUNE,
             },
         )
     whole = fill(
@@ -133,7 +133,7 @@ def _jenkins(plan: Plan) -> dict[str, str]:
     stages = []
     if plan.previews:
         host = plan.previews.host
-        where = {"preview_role": host.preview_role, "region": host.region, "prune": f".venv/bin/{_PRUNE}"}
+        where = {"preview_role": host.preview_role, "region": host.region}
         stages.append(_fragment("jenkins/preview.groovy", common | where))
     for each in plan.deployments:
         if each.protected:
@@ -151,10 +151,6 @@ def _jenkins(plan: Plan) -> dict[str, str]:
         "stages": "\n\n".join(stages),
     }
     return {"Jenkinsfile": fill("jenkins/Jenkinsfile", values)}
-
-
-#: Takes away what has expired or has no open pull request.
-_PRUNE = "ecs-stack ephemeral prune --yes --keep-open forge"
 
 
 def _images(previews: Previews) -> str:

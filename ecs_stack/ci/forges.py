@@ -15,6 +15,7 @@ from typing import Protocol
 from urllib.parse import quote, urlsplit
 
 from ecs_stack.ci.http import Api
+from ecs_stack.ci_results import OpenPreviews
 from ecs_stack.errors import EcsStackError, RefusedError
 
 _PULL = re.compile(r"(?P<path>/.+)/pull/(?P<number>\d+)")
@@ -128,11 +129,20 @@ _GITHUB_HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Versio
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What a pipeline's run knows: the forge, its pull request (None in others), and where its log is."""
+    """What a pipeline's run knows: the forge, its pull request (None in others), and where its log is.
+
+    ``prefix`` begins the names that its pipelines give to previews.
+    """
 
     forge: Forge
     number: int | None
     url: str | None
+    prefix: str = "pr"
+
+    def open_previews(self) -> OpenPreviews:
+        """The previews that pull requests which are open have, or could have."""
+        numbers = sorted(self.forge.open_pull_requests())
+        return OpenPreviews(forge=self.forge.name, names=tuple(f"{self.prefix}-{number}" for number in numbers))
 
 
 def of_run(variables: Mapping[str, str]) -> Run:
@@ -153,6 +163,7 @@ def of_run(variables: Mapping[str, str]) -> Run:
             forge=GitLab(variables["CI_API_V4_URL"], variables["CI_PROJECT_ID"], token),
             number=int(number) if number else None,
             url=variables.get("CI_JOB_URL"),
+            prefix="mr",
         )
     if "JENKINS_URL" in variables:
         return _jenkins(variables)

@@ -86,6 +86,18 @@ def comment(
     Output(json=json).commented(comments.post(run, folder, name, text))
 
 
+@app.command("open")
+def open_(json: Json = False) -> None:
+    """Print the names that previews of open pull requests have, with commas between: what a prune keeps.
+
+    It runs in a pipeline, as `ci comment` does.
+    """
+    from ecs_stack.ci import forges
+    from ecs_stack.render.output import Output
+
+    Output(json=json).open_previews(forges.of_run(os.environ).open_previews())
+
+
 def _write(forge: str, *, check: bool, force: bool, json: bool, root: Path | None) -> None:
     from ecs_stack.ci import files
     from ecs_stack.render.output import Output

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from ecs_stack.ci_results import CiReceipt, CommentReceipt, FileState
+from ecs_stack.ci_results import CiReceipt, CommentReceipt, FileState, OpenPreviews
 
 _FOUND = {
     FileState.NEW: ("is missing", "written"),
@@ -32,3 +32,8 @@ def files(receipt: CiReceipt) -> list[Text]:
 def comment(receipt: CommentReceipt) -> list[Text]:
     """Where the comment is."""
     return [Text(f"{'Commented' if receipt.created else 'Changed the comment'}: {receipt.url}")]
+
+
+def open_previews(found: OpenPreviews) -> list[Text]:
+    """As `ephemeral prune --keep-open` takes them."""
+    return [Text(",".join(found.names))]

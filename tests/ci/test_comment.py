@@ -126,8 +126,19 @@ def test_the_token_goes_to_no_other_host(forge: Forge, root: Path, monkeypatch: 
 
 @pytest.mark.parametrize("variant", ["github", "gitlab"])
 def test_what_is_open(variant: str, forge: Forge, root: Path) -> None:
-    forge.open = [1, 2, 3, 5, 8, 13, 21]
-    assert list(forges.of_run(variables(variant, forge, root)).forge.open_pull_requests()) == forge.open
+    forge.open = [21, 1, 2, 3, 5, 8, 13]
+    found = forges.of_run(variables(variant, forge, root)).open_previews()
+    prefix = "pr" if variant == "github" else "mr"
+    assert found.names == tuple(f"{prefix}-{number}" for number in (1, 2, 3, 5, 8, 13, 21))
+
+
+def test_a_list_that_breaks_off_is_no_list(forge: Forge, root: Path) -> None:
+    """What a prune keeps: half of it would be worse than none."""
+    forge.open = list(range(7))
+    run = forges.of_run(variables("github", forge, root))
+    forge.failures = [500, 500, 500]
+    with pytest.raises(EcsStackError, match="answers 500"):
+        run.open_previews()
 
 
 @pytest.mark.parametrize(

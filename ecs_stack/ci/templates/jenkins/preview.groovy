@@ -11,6 +11,7 @@ stage('Preview') {
         AWS_REGION = '<<region>>'
     }
     steps {
+        sh 'rm -f preview.json'  // what an earlier build left
         sh '<<venv>>'
         withCredentials([file(credentialsId: 'ecs-stack-aws', variable: 'AWS_WEB_IDENTITY_TOKEN_FILE')]) {
             sh 'ci/images "$GIT_COMMIT" >images.txt'
@@ -43,7 +44,8 @@ stage('Prune previews') {
             file(credentialsId: 'ecs-stack-aws', variable: 'AWS_WEB_IDENTITY_TOKEN_FILE'),
             string(credentialsId: 'ecs-stack-forge', variable: 'FORGE_TOKEN')
         ]) {
-            sh '<<prune>>'
+            sh '.venv/bin/ecs-stack ci open >open.txt'
+            sh '.venv/bin/ecs-stack ephemeral prune --yes --keep-open "$(cat open.txt)"'
         }
     }
 }
