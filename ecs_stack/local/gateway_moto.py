@@ -92,6 +92,7 @@ class Moto:
         _preload()
         self._clock.install()
         _trust_the_gateway_about_ecs_services()
+        _give_back_the_addresses_of_nat_gateways()
         started, count, done = time.monotonic(), 0, 0
         found = snapshot.load(self._snapshot, self._journal.salt)
         if found is not None:
@@ -236,6 +237,25 @@ def _trust_the_gateway_about_ecs_services() -> None:
         backend.ecs_backend = _AnyService()
 
     ApplicationAutoscalingBackend.__init__ = initialise
+
+
+def _give_back_the_addresses_of_nat_gateways() -> None:
+    """A NAT gateway that is deleted lets go of its Elastic IP address and its interface; moto's keeps both, and no
+    other gateway can have the address then ("Delete a NAT gateway" in the Amazon VPC User Guide).
+    """
+    from moto.ec2.models.nat_gateways import NatGatewayBackend
+
+    original = NatGatewayBackend.delete_nat_gateway
+
+    def delete(backend: Any, nat_gateway_id: str) -> Any:
+        gateway = original(backend, nat_gateway_id)
+        held = {address.get("associationId") for address in gateway.address_set} - {None}
+        for address in [each for each in backend.addresses if each.association_id in held]:
+            backend.disassociate_address(association_id=address.association_id)
+        backend.enis.pop(gateway._eni.id, None)
+        return gateway
+
+    NatGatewayBackend.delete_nat_gateway = delete
 
 
 class _Clock:

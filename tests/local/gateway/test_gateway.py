@@ -75,6 +75,22 @@ def test_a_gateway_endpoint_made_without_its_type_can_be_deleted(client: Client)
     assert ec2.delete_vpc_endpoints(VpcEndpointIds=[made["VpcEndpointId"]])["Unsuccessful"] == []
 
 
+def test_a_nat_gateway_that_is_deleted_gives_its_address_back(client: Client) -> None:
+    ec2 = client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.78.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.78.0.0/24")["Subnet"]["SubnetId"]
+    address = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    for _ in range(2):
+        made = ec2.create_nat_gateway(SubnetId=subnet, AllocationId=address)["NatGateway"]["NatGatewayId"]
+        (described,) = ec2.describe_addresses(AllocationIds=[address])["Addresses"]
+        assert described["AssociationId"]
+        ec2.delete_nat_gateway(NatGatewayId=made)
+        (described,) = ec2.describe_addresses(AllocationIds=[address])["Addresses"]
+        assert not described.get("AssociationId")
+        filters = [{"Name": "subnet-id", "Values": [subnet]}]
+        assert ec2.describe_network_interfaces(Filters=filters)["NetworkInterfaces"] == []
+
+
 def test_scalable_targets_are_services_of_the_ecs_that_runs_them(client: Client) -> None:
     target = {
         "ServiceNamespace": "ecs",
