@@ -187,7 +187,8 @@ def _to_group(arn: str, listener: Listener, groups: Mapping[str, Group], counts:
             "retries": RETRIES,
             "try_duration": RETRY_SECONDS * SECOND,
             "try_interval": SECOND // 100,
-            # Beside refused connections, which are always tried again: requests that may be sent twice.
+            # Beside refused connections, which are always tried again: requests that may be sent twice. A killed
+            # container refuses none: Docker's proxy accepts for it, and resets (docs/adr/0006).
             "retry_match": [{"method": ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]}],
         },
         "headers": {
