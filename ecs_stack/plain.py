@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pulumi
 
-from ecs_stack import ephemeral_program, spec
+from ecs_stack import ephemeral_program, sdk_costs, spec
 from ecs_stack.errors import SpecError
 from ecs_stack.outputs import EXPORT, StackOutputs
 from ecs_stack.program import build
@@ -20,6 +20,8 @@ def run(root: Path) -> None:
     now. Raises pulumi.RunError, which the engine shows without a traceback, if the environment's file is wrong or a
     local environment would go to a real account.
     """
+    sdk_costs.silence_debug_messages()
+    pulumi.run(sdk_costs.outputs_settled)
     name = pulumi.get_stack()
     if name not in spec.names(root) and (outputs := _outputs(name)) and (facts := outputs.ephemeral):
         host = _outputs(facts.host)

@@ -46,11 +46,6 @@ def load_sdk() -> None:
         aws_packages.load()
 
 
-def load_ahead() -> None:
-    """Begin to load the SDK beside what happens until a program runs: the start of an engine, above all."""
-    threading.Thread(target=load_sdk, daemon=True).start()
-
-
 def program(environment: Environment, project: str) -> Callable[[], None]:
     """``build`` without arguments, as the Automation API takes a program."""
 

@@ -6,13 +6,13 @@ A run that is cancelled ends at its next engine run or wait; what the engine has
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from ecs_stack import pricing
-from ecs_stack import program as programs
 from ecs_stack.automation.stacks import Stack
 from ecs_stack.cancellation import Cancellation
 from ecs_stack.errors import EcsStackError, InterruptedRunError, LockedError
@@ -25,6 +25,7 @@ from ecs_stack.progress import OnProgress, guarded
 from ecs_stack.recovery import recover
 from ecs_stack.results import ChangeKind, DestroyReceipt, DriftKind, Preview, Progress, Rollout, UpReceipt
 from ecs_stack.rules.tags import ENVIRONMENT, PROJECT
+from ecs_stack.targets import Session
 
 Approve = Callable[[Preview], None]
 
@@ -39,7 +40,6 @@ _LOCK_POLL = 2.0
 def preview(place: Place, *, on_progress: OnProgress | None, refresh: bool, cancellation: Cancellation) -> Preview:
     """See ``Environment.preview``."""
     on_progress = guarded(on_progress)
-    programs.load_sdk()
     engine, target = find_engine(on_progress), place.target()
     target.identify(account=place.spec.account)
     place.wake()
@@ -47,6 +47,7 @@ def preview(place: Place, *, on_progress: OnProgress | None, refresh: bool, canc
     with target.open() as session:
         place.refuse_elsewhere(engine, session)
         stack = place.stack(engine, session.environment, cancellation)
+        _load_ahead(session)
         plan = stack.preview(_program(place), on_progress=on_progress, refresh=refresh)
     return pricing.planned(plan, place.spec, outputs)
 
@@ -101,7 +102,6 @@ def _up(
 ) -> UpReceipt:
     started = time.monotonic()
     check(place)
-    programs.load_sdk()
     engine, target = find_engine(on_progress), place.target()
     place.wake()
     place.stack(engine, os.environ).refuse_if_locked()
@@ -110,6 +110,7 @@ def _up(
         place.refuse_elsewhere(engine, session)
         stack = place.stack(engine, session.environment, cancellation)
         refresh = refresh or stack.was_cut_short()
+        _load_ahead(session)
         plan = stack.preview(_program(place), on_progress=on_progress, refresh=refresh)
         if approve:
             approve(pricing.planned(plan, place.spec, outputs))
@@ -146,7 +147,10 @@ def _destroy(
     place: Place, on_progress: OnProgress | None, approve: Approve | None, cancellation: Cancellation
 ) -> DestroyReceipt:
     started = time.monotonic()
-    programs.load_sdk()
+    # The stand-ins' requests come in several threads at once.
+    from ecs_stack import program
+
+    program.load_sdk()
     engine = find_engine(on_progress)
     place.wake()
     found = place.find(engine)
@@ -179,7 +183,24 @@ def _destroy(
 
 
 def _program(place: Place) -> Callable[[], None]:
-    return programs.program(place.spec, place.project)
+    def run() -> None:
+        from ecs_stack import program
+
+        program.program(place.spec, place.project)()
+
+    return run
+
+
+def _load_ahead(session: Session) -> None:
+    """Begins to load what a run needs once the engine calls back, while that starts: each takes half a second."""
+
+    def load() -> None:
+        from ecs_stack import program
+
+        program.load_sdk()
+        session.load()
+
+    threading.Thread(target=load, daemon=True).start()
 
 
 def _settle(

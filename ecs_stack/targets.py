@@ -5,6 +5,7 @@ Nothing here changes the process's environment: the engine gets its own, and cli
 
 from __future__ import annotations
 
+import functools
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -15,7 +16,7 @@ from typing import Any
 
 from ecs_stack.automation import plugins
 from ecs_stack.errors import DockerError, RefusedError
-from ecs_stack.operations import ecr
+from ecs_stack.operations import ecr, regions
 from ecs_stack.operations.aws_errors import credentials_problem, not_reached
 from ecs_stack.outputs import ServiceOutputs, StackOutputs
 from ecs_stack.rules import words
@@ -31,10 +32,11 @@ ClientFactory = Callable[[str], Any]
 @dataclass(frozen=True, kw_only=True)
 class Session:
     """An open target. ``environment`` is the whole process environment for the engine; ``client`` makes a boto3
-    client of a service."""
+    client of a service; ``load`` loads what answers the engine here, so that it needn't wait for that."""
 
     environment: Mapping[str, str]
     client: ClientFactory
+    load: Callable[[], None] = lambda: None
 
 
 class Target(ABC):
@@ -117,15 +119,16 @@ class LocalTarget(Target):
             return cloud.start(self.root)
 
         found = cloud.start(self.root)
-        with providers.serve(found.endpoint, revive) as ports:
+        with providers.serve(found.endpoint, revive) as serving:
             yield Session(
                 environment={
                     **_without_aws(os.environ),
                     **found.environment(),
-                    "PULUMI_DEBUG_PROVIDERS": ",".join(f"{name}:{port}" for name, port in ports.items()),
+                    "PULUMI_DEBUG_PROVIDERS": ",".join(f"{name}:{port}" for name, port in serving.ports.items()),
                     "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
                 },
                 client=self._clients(found.endpoint, revive),
+                load=serving.load,
             )
 
     def connect(self) -> ClientFactory:
@@ -165,34 +168,38 @@ class LocalTarget(Target):
         return found
 
     def _clients(self, endpoint: str, revive: Callable[[], object] | None = None) -> ClientFactory:
-        import boto3
-        import botocore.config
-        import botocore.session
+        @functools.cache
+        def session() -> Any:
+            """Made for the first client: a preview needs none, and loading boto3 takes 0.1 s."""
+            import boto3
+            import botocore.session
 
-        # The user's profiles and settings are for the user's account: an AWS_PROFILE must not matter here.
-        core = botocore.session.Session(
-            session_vars={
-                "profile": (None, None, None, None),
-                "config_file": (None, None, os.devnull, None),
-                "credentials_file": (None, None, os.devnull, None),
-            }
-        )
-        session: Any = boto3.Session(
-            aws_access_key_id="local",
-            aws_secret_access_key="local",  # noqa: S106 (the local cloud takes any)
-            region_name=self.region,
-            botocore_session=core,
-        )
-        config = botocore.config.Config(
-            inject_host_prefix=False,
-            proxies={},
-            retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
-        )
+            # The user's profiles and settings are for the user's account: an AWS_PROFILE must not matter here.
+            core = botocore.session.Session(
+                session_vars={
+                    "profile": (None, None, None, None),
+                    "config_file": (None, None, os.devnull, None),
+                    "credentials_file": (None, None, os.devnull, None),
+                }
+            )
+            return boto3.Session(
+                aws_access_key_id="local",
+                aws_secret_access_key="local",  # noqa: S106 (the local cloud takes any)
+                region_name=self.region,
+                botocore_session=core,
+            )
 
         def client(service: str) -> Any:
+            import botocore.config
+
             from ecs_stack.local.reconnect import outlive_restarts
 
-            made = session.client(service, endpoint_url=endpoint, config=config)
+            config: Any = botocore.config.Config(
+                inject_host_prefix=False,
+                proxies={},
+                retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+            )
+            made = session().client(service, endpoint_url=endpoint, config=config)
             return outlive_restarts(made, revive) if revive else made
 
         return client
@@ -290,14 +297,7 @@ def account_of(accounts: Collection[str]) -> str | None:
 
 def _unknown_region(region: str) -> RefusedError | None:
     """A refusal of a region that this botocore doesn't know. AWS may have newer ones."""
-    import boto3
-
-    session: Any = boto3.Session()
-    known = sorted(
-        name
-        for partition in session.get_available_partitions()
-        for name in session.get_available_regions("ecs", partition_name=partition)
-    )
+    known = regions.known()
     if region in known:
         return None
     near = words.did_you_mean(region, known)

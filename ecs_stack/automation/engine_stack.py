@@ -9,7 +9,8 @@ from typing import Any
 
 import pulumi.automation as auto
 
-from ecs_stack.automation import sdk_costs, sdk_logging
+from ecs_stack import sdk_costs
+from ecs_stack.automation import sdk_logging
 from ecs_stack.automation.command import EngineCommand
 
 Program = Callable[[], Awaitable[None] | None]

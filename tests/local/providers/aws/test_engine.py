@@ -28,7 +28,7 @@ def stack(folder: Path, cloud: LocalCloud, name: str, program: Callable[[], None
     state = folder / "state"
     state.mkdir(exist_ok=True)
     engine = engines.ensure()
-    with serve(cloud.endpoint) as ports:
+    with serve(cloud.endpoint) as serving:
         yield auto.create_or_select_stack(
             stack_name=name,
             project_name="provider",
@@ -43,7 +43,7 @@ def stack(folder: Path, cloud: LocalCloud, name: str, program: Callable[[], None
                     "PULUMI_CONFIG_PASSPHRASE": "test",
                     "PULUMI_SKIP_UPDATE_CHECK": "true",
                     "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-                    "PULUMI_DEBUG_PROVIDERS": f"aws:{ports['aws']}",
+                    "PULUMI_DEBUG_PROVIDERS": f"aws:{serving.ports['aws']}",
                     "AWS_ENDPOINT_URL": cloud.endpoint,
                 },
             ),

@@ -1,4 +1,4 @@
-"""Two costs of Pulumi's Python SDK, taken out of the programs that run in this process (SDK 3.259).
+"""Two costs of Pulumi's Python SDK, taken out of our programs, in this process or plain pulumi's (SDK 3.259).
 
 Both are measured in benchmarks/README.md ("growth"). Nothing of the SDK is changed: its settings belong to the context
 that a program runs in.
@@ -26,7 +26,7 @@ def silence_debug_messages() -> None:
 
 
 async def outputs_settled() -> None:
-    """Wait until every output of the running program has its value, or one failed. To be returned from a program.
+    """Wait until every output of the running program has its value, or one failed. To be awaited at a program's end.
 
     The SDK waits for its outputs itself, and then finds none left to wait for. It starts again with all of them
     whenever one is ready (wait_for_rpcs in pulumi/runtime/stack.py): 40 of the 60 seconds that a preview of 1,900

@@ -12,7 +12,7 @@ import pulumi
 import pytest
 from pulumi.runtime.settings import SETTINGS, Settings, configure
 
-from ecs_stack.automation import sdk_costs
+from ecs_stack import sdk_costs
 from tests import event_loop
 
 
