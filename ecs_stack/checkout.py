@@ -6,6 +6,7 @@ import os
 import platform
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -14,7 +15,7 @@ from ecs_stack import spec, states, targets
 from ecs_stack.automation import engine as engines
 from ecs_stack.automation.backend import Backend
 from ecs_stack.automation.stacks import Stack, stacks
-from ecs_stack.errors import RefusedError
+from ecs_stack.errors import RefusedError, SpecError
 from ecs_stack.results import ResetReceipt
 
 
@@ -68,18 +69,32 @@ def reset_local(root: Path) -> ResetReceipt:
     """Removes the local cloud with all it made, and the stacks that lived in it: nothing of them is left."""
     from ecs_stack.local import cloud
 
-    backend = Backend.local(root.resolve())
-    receipt = cloud.reset(backend.root)
+    root = root.resolve()
+    receipt = cloud.reset(root)
+    home = Backend.local(root)
+    removed = _forget_local(home, None)
+    for name in spec.names(root):
+        with suppress(SpecError):  # `validate` says what is wrong with it
+            described = spec.load(root, name)
+            backend = states.backend_of(root, described)
+            # What is reached through the local cloud is gone with it. Where others keep stacks too, only its own goes.
+            if described.target == targets.LocalTarget.name and backend != home and backend.reach is None:
+                removed += _forget_local(backend, name)
+    return replace(receipt, stacks=tuple(removed))
+
+
+def _forget_local(backend: Backend, only: str | None) -> list[str]:
+    """Removes the stacks of the local target, or one of them."""
     if backend.is_empty():
-        return receipt
+        return []
     engine = engines.ensure()
     removed = []
     for each in stacks(backend, engine=engine, environment=os.environ):
         stack = Stack(backend, each.name, engine=engine, environment=os.environ)
-        if targets.of_accounts(stack.accounts()) == targets.LocalTarget.name:
+        if only in (None, each.name) and targets.of_accounts(stack.accounts()) == targets.LocalTarget.name:
             stack.forget()
             removed.append(each.name)
-    return replace(receipt, stacks=tuple(removed))
+    return removed
 
 
 def versions() -> dict[str, str | None]:

@@ -21,7 +21,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from ecs_stack import spec
+from ecs_stack import spec, states
 from ecs_stack.automation import engine as engines
 from ecs_stack.automation import plugins
 from ecs_stack.errors import RefusedError, SpecError
@@ -58,6 +58,7 @@ def examine(root: Path | None, name: str | None = None) -> DoctorReport:
     if on_aws:
         checks += [*_plugins(), _clock(on_aws[0].region)]
         checks += [each if name else _weaker(each) for each in _credentials(on_aws)]
+    checks += [each if name else _weaker(each) for each in _states(root, found)]
     return DoctorReport(ok=all(check.state is not CheckState.FAIL for check in checks), checks=tuple(checks))
 
 
@@ -232,6 +233,27 @@ def _time_at_aws(region: str) -> float | None:
     except OSError:
         return None
     return email.utils.parsedate_to_datetime(date).timestamp() if date else None
+
+
+def _states(root: Path | None, environments: Sequence[Environment]) -> Iterator[Check]:
+    """Where stacks are kept, if not in the project's folder: whether that can be read now."""
+    if root is None:
+        return
+    for each in environments:
+        backend = states.backend_of(root, each)
+        title = f"state of {each.name}"
+        if backend.is_folder:
+            continue
+        if each.target == "local" and backend.reach:
+            yield _ok(title, f"{backend.place}, in the local cloud")
+            continue
+        try:
+            there = backend.has(each.name)
+        except RefusedError as error:
+            yield _fail(title, error.message, error.hint or "")
+            continue
+        looked = {True: "the stack is there", False: "no stack yet", None: "not looked at: only the engine can read it"}
+        yield _ok(title, f"{backend.place}, {looked[there]}")
 
 
 def _credentials(environments: Sequence[Environment]) -> Iterator[Check]:

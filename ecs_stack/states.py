@@ -84,8 +84,8 @@ def wake(root: Path, described: spec.Environment) -> None:
 def refuse_elsewhere(root: Path, name: str, backend: Backend, session: Session) -> None:
     """Refuses to make a stack whose environment has one already, in another place: all of it would be made twice."""
     hint = (
-        f"Put `state` (or PULUMI_BACKEND_URL) back to where the stack is, and go on; or move it: see docs/state.md. "
-        f"`ecs-stack list` has the stacks of {backend.place}."
+        "Put `state` (or PULUMI_BACKEND_URL) back to where the stack is; or move it with plain pulumi: `pulumi stack "
+        "export` there, `pulumi stack init` and `pulumi stack import` here (docs/state.md has the steps)."
     )
     here = Backend.local(root)
     if here != backend and here.has(name):

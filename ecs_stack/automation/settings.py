@@ -1,4 +1,4 @@
-"""A stack's settings follow its state, where other checkouts share that.
+"""A stack's settings follow its state, where other checkouts share that, and where the state was moved.
 
 The engine takes what it encrypts secrets with from the settings, which are in this folder, and without them it begins
 anew with a passphrase of its own. What they have to say is also in the state.
@@ -14,6 +14,18 @@ from typing import Any
 
 from ecs_stack.automation import state_file
 from ecs_stack.automation.backend import Backend
+
+_PROVIDER = "secretsprovider"
+
+
+def may_differ(backend: Backend, stack: str) -> bool:
+    """Whether the settings may be another state's: one that others share, or where the stack was kept before."""
+    if not backend.is_folder:
+        return backend.store is not None or backend.secrets is not None
+    try:
+        return _PROVIDER in backend.settings(stack).read_text()
+    except FileNotFoundError:
+        return True
 
 
 def follow(backend: Backend, stack: str, state: Mapping[str, Any] | None) -> None:

@@ -287,8 +287,7 @@ class Stack:
         self, backend: Backend, program: Program | None = None, cancellation: Cancellation | None = None
     ) -> EngineStack:
         stack = self._make(backend, program, cancellation)
-        shared = not backend.is_folder and (backend.store is not None or backend.secrets is not None)
-        if shared:
+        if backend is self._backend and settings.may_differ(backend, self.name):
             settings.follow(backend, self.name, self._state())
         return stack
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from ecs_stack.outputs import StackOutputs
 from ecs_stack.render.money import daily
-from ecs_stack.render.words import clock, shorten
+from ecs_stack.render.words import clock, sentence, shorten
 from ecs_stack.results import EnvironmentStatus, EnvironmentSummary, LocalStatus, LogLine, ServiceStatus
 
 #: How many of a service's last events and stopped tasks the text shows; ``--json`` has more.
@@ -43,11 +43,12 @@ def environments(found: Sequence[EnvironmentSummary]) -> RenderableType:
         return Text("No environments: there is no envs/*.yaml and no stack.")
     table = Columns("environment", "target", ">resources", "updated (UTC)", ">$ a day on AWS")
     for each in found:
-        resources = "not applied" if each.resources is None else str(each.resources)
+        unknown = "unknown" if each.problem else "not applied"
+        resources = unknown if each.resources is None else str(each.resources)
         updated = clock(each.updated_at) if each.updated_at else "-"
         missing = "(no file)" if each.valid is None else "(file is wrong)"
         table.add_row(each.name, each.target or missing, resources, updated, daily(each.cost))
-    return table
+    return Group(table, *(Text(f"{each.name}: {sentence(each.problem)}") for each in found if each.problem))
 
 
 def outputs(found: StackOutputs) -> RenderableType:
