@@ -242,7 +242,13 @@ def _next(forge: str, plan: Plan) -> list[str]:
     ]
     protected = [each.environment for each in plan.deployments if each.protected]
     if forge == "github":
-        steps += [f"GitHub, Settings, Environments, {name}: add required reviewers" for name in protected]
+        where = "GitHub, Settings, Environments"
+        # A workflow of any branch may name an environment, and has its role then.
+        limit = f"deployment branches, only {plan.branch}"
+        steps += [
+            f"{where}, {each.environment}: {'required reviewers; ' if each.protected else ''}{limit}"
+            for each in plan.deployments
+        ]
         if plan.passphrase:
             steps.append(f"GitHub, Settings, Secrets and variables, Actions: add the secret {_PASSPHRASE}")
     if forge == "gitlab":
