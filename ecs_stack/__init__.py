@@ -18,14 +18,18 @@ if TYPE_CHECKING:
     from ecs_stack.asynchronous import in_thread
     from ecs_stack.cancellation import Cancellation
     from ecs_stack.environment import Environment, list_environments
+    from ecs_stack.ephemeral import Ephemeral
+    from ecs_stack.ephemeral_list import list_ephemeral
 
-__all__ = ["Cancellation", "Environment", "in_thread", "list_environments"]
+__all__ = ["Cancellation", "Environment", "Ephemeral", "in_thread", "list_environments", "list_ephemeral"]
 
 _MODULES = {
     "Cancellation": "cancellation",
     "Environment": "environment",
+    "Ephemeral": "ephemeral",
     "in_thread": "asynchronous",
     "list_environments": "environment",
+    "list_ephemeral": "ephemeral_list",
 }
 
 

@@ -137,18 +137,21 @@ class Environment:
         on_progress: OnProgress | None = None,
         approve: Approve | None = None,
         wait: bool = False,
+        with_ephemeral: bool = False,
         cancellation: Cancellation | None = None,
     ) -> DestroyReceipt:
         """Deletes everything and the stack.
 
         ``approve`` is called with what would be deleted, and raises to refuse it. ``wait`` is as for ``up``. Raises
-        NotFoundError without a stack, and UpdateFailedError if the engine fails.
+        NotFoundError without a stack, and UpdateFailedError if the engine fails. Ephemeral environments that stand on
+        it are deleted first ``with_ephemeral``; otherwise RefusedError names them.
         """
         return runs.destroy(
             self._place,
             on_progress=on_progress,
             approve=approve,
             wait=wait,
+            with_ephemeral=with_ephemeral,
             cancellation=cancellation or Cancellation(),
         )
 

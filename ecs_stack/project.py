@@ -23,9 +23,10 @@ _SCAFFOLD = {
     "__main__.py": "__main__.py",
     ".gitignore": "gitignore",
     "envs/dev.yaml": "envs/dev.yaml",
+    "envs/preview.yaml": "envs/preview.yaml",
     "envs/prod.yaml": "envs/prod.yaml",
 }
-_SCHEMA = "envs/environment.schema.json"
+_SCHEMAS = {"envs/environment.schema.json": spec.json_schema, "envs/preview.schema.json": spec.template_schema}
 _DEMO = ("main.go", "go.mod", "Dockerfile", "build.sh")
 
 
@@ -52,19 +53,20 @@ def init(folder: Path, name: str | None = None) -> InitReceipt:
 
 
 def validate(root: Path, name: str | None = None) -> tuple[ValidEnvironment, ...]:
-    """The environments of the project in ``root``, or the one called ``name``, if all of them are valid.
+    """The environments of the project in ``root``, or the one called ``name``, if all of them are valid. The template
+    of ephemeral environments counts as one.
 
     Raises SpecError with every problem of every file.
     """
     root = root.resolve()
-    names = [name] if name is not None else spec.names(root)
+    names = [name] if name is not None else [*spec.names(root), *_template(root)]
     if not names:
         raise NotFoundError(f"{root / 'envs'} has no environments", hint="`ecs-stack init` writes a project with two.")
     valid: list[ValidEnvironment] = []
     wrong: list[SpecError] = []
     for each in names:
         try:
-            found = spec.load(root, each)
+            found = spec.load_ephemeral(root, spec.ANY) if each == spec.TEMPLATE else spec.load(root, each)
         except SpecError as error:
             wrong.append(error)
         else:
@@ -77,6 +79,11 @@ def validate(root: Path, name: str | None = None) -> tuple[ValidEnvironment, ...
             f"{len(wrong)} of {len(names)} environments are wrong", problems=tuple(problems), hint=wrong[0].hint
         )
     return tuple(valid)
+
+
+def _template(root: Path) -> list[str]:
+    """The template of ephemeral environments, if there is one."""
+    return [spec.TEMPLATE] if (root / "envs" / f"{spec.TEMPLATE}.yaml").is_file() else []
 
 
 def _project_name(folder: Path, given: str | None) -> str:
@@ -95,7 +102,8 @@ def _contents(project: str) -> Iterator[tuple[str, bytes]]:
     scaffold = resources.files("ecs_stack") / "scaffold"
     for target, source in _SCAFFOLD.items():
         yield target, (scaffold / source).read_text("utf-8").replace("PROJECT", project).encode()
-    yield _SCHEMA, (json.dumps(spec.json_schema(), indent=2) + "\n").encode()
+    for target, schema in _SCHEMAS.items():
+        yield target, (json.dumps(schema(), indent=2) + "\n").encode()
     demo = _demo(scaffold)
     for each in _DEMO:
         yield f"demo/{each}", (demo / each).read_bytes()

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from ecs_stack import pricing
+from ecs_stack import hosting, pricing, states
+from ecs_stack.automation.engine import Engine
 from ecs_stack.automation.stacks import Stack
 from ecs_stack.cancellation import Cancellation
 from ecs_stack.errors import EcsStackError, InterruptedRunError, LockedError
-from ecs_stack.locate import Place, find_engine, read_outputs
+from ecs_stack.locate import Found, Place, find_engine, read_outputs
 from ecs_stack.operations import rollout, task_definitions
 from ecs_stack.operations.aws_errors import translated
 from ecs_stack.operations.verdict import raise_unless_reached
@@ -67,7 +68,7 @@ def up(
     def run() -> UpReceipt:
         return _up(place, on_progress, approve, refresh, cancellation)
 
-    return _patiently(f"the up of {place.name}", run, wait, on_progress, cancellation)
+    return patiently(f"the up of {place.name}", run, wait, on_progress, cancellation)
 
 
 def destroy(
@@ -76,15 +77,16 @@ def destroy(
     on_progress: OnProgress | None,
     approve: Approve | None,
     wait: bool,
+    with_ephemeral: bool,
     cancellation: Cancellation,
 ) -> DestroyReceipt:
     """See ``Environment.destroy``."""
     on_progress = guarded(on_progress)
 
     def run() -> DestroyReceipt:
-        return _destroy(place, on_progress, approve, cancellation)
+        return _destroy(place, on_progress, approve, with_ephemeral, cancellation)
 
-    return _patiently(f"the destroy of {place.name}", run, wait, on_progress, cancellation)
+    return patiently(f"the destroy of {place.name}", run, wait, on_progress, cancellation)
 
 
 def check(place: Place) -> None:
@@ -112,6 +114,7 @@ def _up(
         refresh = refresh or stack.was_cut_short()
         _load_ahead(session)
         plan = stack.preview(_program(place), on_progress=on_progress, refresh=refresh)
+        hosting.refuse_loss(plan, states.backend_of(place.root, place.spec), outputs)
         if approve:
             approve(pricing.planned(plan, place.spec, outputs))
         recover(stack, place.project, session, on_progress)
@@ -129,7 +132,8 @@ def _up(
             changes, summary, outputs = update.changes, update.summary, read_outputs(update.outputs)
         if outputs is None:
             raise EcsStackError(f"the stack of {place.name} has no output {EXPORT}")
-        rollouts = _wait(place.name, outputs, ecs, session.client("logs"), before, on_progress, cancellation)
+        logs = session.client("logs")
+        rollouts = wait_for_rollouts(place.name, outputs, ecs, logs, before, on_progress, cancellation)
         urls = target.urls(outputs)
     receipt = UpReceipt(
         environment=place.name,
@@ -144,9 +148,12 @@ def _up(
 
 
 def _destroy(
-    place: Place, on_progress: OnProgress | None, approve: Approve | None, cancellation: Cancellation
+    place: Place,
+    on_progress: OnProgress | None,
+    approve: Approve | None,
+    with_ephemeral: bool,
+    cancellation: Cancellation,
 ) -> DestroyReceipt:
-    started = time.monotonic()
     # The stand-ins' requests come in several threads at once.
     from ecs_stack import program
 
@@ -154,12 +161,37 @@ def _destroy(
     engine = find_engine(on_progress)
     place.wake()
     found = place.find(engine)
+    guests = hosting.guests(found.backend, place.name)
+    if not guests:
+        return delete(place.name, found, engine, on_progress, approve, cancellation)
+    if not with_ephemeral:
+        hosting.refuse_destroy(guests, place.name)
+    if on_progress:
+        on_progress(Progress(message=f"these go first: {', '.join(guest.name for guest in guests)}"))
+
+    def approved(plan: Preview) -> None:
+        if approve:
+            approve(plan)
+        for guest in guests:
+            delete(guest.name, guest.found(place.root), engine, on_progress, None, cancellation)
+
+    return delete(place.name, found, engine, on_progress, approved, cancellation)
+
+
+def delete(
+    name: str,
+    found: Found,
+    engine: Engine,
+    on_progress: OnProgress | None,
+    approve: Approve | None,
+    cancellation: Cancellation,
+) -> DestroyReceipt:
+    """Deletes everything of a stack, and the stack."""
+    started = time.monotonic()
     # With another account's credentials every resource would seem to be gone already.
     found.target.identify(account=found.account)
     with found.target.open() as session:
-        stack = Stack(
-            found.backend, place.name, engine=engine, environment=session.environment, cancellation=cancellation
-        )
+        stack = Stack(found.backend, name, engine=engine, environment=session.environment, cancellation=cancellation)
         stack.refuse_if_locked()
         plan = None
         if approve:
@@ -169,13 +201,13 @@ def _destroy(
 
         def last() -> None:
             # Revisions outlive the stack: a deployment may go back to any of them (docs/adr/0005).
-            tags = {PROJECT: found.backend.project, ENVIRONMENT: place.name}
-            with translated(place.name, changed=True):
-                task_definitions.deregister(f"{place.name}-", tags, ecs=session.client("ecs"))
+            tags = {PROJECT: found.backend.project, ENVIRONMENT: name}
+            with translated(name, changed=True):
+                task_definitions.deregister(f"{name}-", tags, ecs=session.client("ecs"))
 
         update = stack.destroy(on_progress=on_progress, plan=plan, last=last)
     return DestroyReceipt(
-        environment=place.name,
+        environment=name,
         changes=update.changes,
         summary=update.summary,
         duration=time.monotonic() - started,
@@ -218,7 +250,7 @@ def _settle(
         rollout.settle(outputs, services, ecs=ecs, on_progress=on_progress, sleep=cancellation.sleep)
 
 
-def _wait(
+def wait_for_rollouts(
     name: str,
     outputs: StackOutputs,
     ecs: Any,
@@ -227,6 +259,7 @@ def _wait(
     on_progress: OnProgress | None,
     cancellation: Cancellation,
 ) -> tuple[Rollout, ...]:
+    """How each service's deployment ended; see ``rollout.wait``."""
     with (
         _interrupted(
             f"the up of {name} was interrupted while the services were deployed: every change is made, "
@@ -254,7 +287,7 @@ def _interrupted(message: str, hint: str | None = None) -> Iterator[None]:
         raise InterruptedRunError(message, hint=hint) from error
 
 
-def _patiently(
+def patiently(
     what: str,
     run: Callable[[], _Receipt],
     wait: bool,

@@ -18,7 +18,7 @@ from ecs_stack.automation import plugins
 from ecs_stack.errors import DockerError, RefusedError
 from ecs_stack.operations import ecr, regions
 from ecs_stack.operations.aws_errors import credentials_problem, not_reached
-from ecs_stack.outputs import ServiceOutputs, StackOutputs
+from ecs_stack.outputs import RouteOutputs, StackOutputs
 from ecs_stack.rules import words
 
 LOCAL_ACCOUNT = "000000000000"
@@ -149,11 +149,7 @@ class LocalTarget(Target):
         listener = self._cloud().listeners().get(outputs.load_balancer.listener_arn)
         if listener is None:
             return {}
-        return {
-            name: _url(service, "localhost", listener.port)
-            for name, service in outputs.services.items()
-            if service.path is not None
-        }
+        return {name: _url(route, "localhost", listener.port) for name, route in outputs.routes.items()}
 
     def _cloud(self) -> Any:
         with _needs_extra():
@@ -257,11 +253,7 @@ class AwsTarget(Target):
         balancer = outputs.load_balancer
         if balancer is None:
             return {}
-        return {
-            name: _url(service, balancer.dns_name, balancer.listener_port)
-            for name, service in outputs.services.items()
-            if service.path is not None
-        }
+        return {name: _url(route, balancer.dns_name, balancer.listener_port) for name, route in outputs.routes.items()}
 
     def _account(self) -> str:
         from botocore.exceptions import BotoCoreError, ClientError
@@ -321,12 +313,12 @@ def _needs_extra() -> Iterator[None]:
         ) from error
 
 
-def _url(service: ServiceOutputs, host: str, port: int) -> str:
+def _url(route: RouteOutputs, host: str, port: int) -> str:
     """A host of the route that resolves by itself or belongs to the domain is used, the balancer's otherwise."""
-    named = service.host
+    named = route.host
     if named and "*" not in named and "?" not in named and (host != "localhost" or named.endswith(".localhost")):
         host = named
-    path = (service.path or "/").split("*")[0].split("?")[0]
+    path = route.path.split("*")[0].split("?")[0]
     where = host if port == 80 else f"{host}:{port}"
     return f"http://{where}{path}"
 

@@ -80,6 +80,9 @@ def destroy(
     name: Name,
     yes: Yes = False,
     wait: Wait = False,
+    with_ephemeral: Annotated[
+        bool, typer.Option("--with-ephemeral", help="Delete the ephemeral environments that stand on it, too.")
+    ] = False,
     target: Target = None,
     verbose: Verbose = False,
     json: Json = False,
@@ -87,7 +90,7 @@ def destroy(
 ) -> None:
     """Delete everything of an environment, and its stack.
 
-    Shows what goes, and asks for the environment's name.
+    Shows what goes, and asks for the environment's name. Refuses while ephemeral environments stand on it.
     """
     output, environment = _open(name, target, json, root)
     if not yes:
@@ -101,7 +104,12 @@ def destroy(
                 output.plan(plan)
                 output.confirm(f"Type the environment's name to delete all of it ({name}):", answers=(name,))
 
-        receipt = environment.destroy(on_progress=log.steps(steps), approve=None if yes else approve, wait=wait)
+        receipt = environment.destroy(
+            on_progress=log.steps(steps),
+            approve=None if yes else approve,
+            wait=wait,
+            with_ephemeral=with_ephemeral,
+        )
         log.changes("changed", receipt.changes)
     output.destroy(receipt)
 

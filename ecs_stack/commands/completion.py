@@ -17,6 +17,18 @@ def environments(ctx: typer.Context, incomplete: str) -> list[str]:
     return [] if root is None else [name for name in spec.names(root) if name.startswith(incomplete)]
 
 
+def ephemeral(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The ephemeral environments of the project."""
+    from ecs_stack import standing
+
+    root = _root(ctx)
+    try:
+        found = standing.everywhere(root) if root else ()
+    except EcsStackError:
+        return []
+    return sorted(each.name for each in found if each.name.startswith(incomplete))
+
+
 def services(ctx: typer.Context, incomplete: str) -> list[str]:
     """The services of the environment that is named already, without those that are."""
     from ecs_stack import spec

@@ -93,12 +93,17 @@ def version(json: Json = False) -> None:
     Output(json=json).facts(found, text)
 
 
-def schema(json: Json = False) -> None:
+def schema(
+    template: Annotated[
+        bool, typer.Option("--template", help="That of envs/preview.yaml, the template of ephemeral environments.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """Print the JSON Schema of environment files, for editors. It is JSON with and without --json."""
     from json import dumps
 
     from ecs_stack import spec
     from ecs_stack.render.output import Output
 
-    found = spec.json_schema()
+    found = spec.template_schema() if template else spec.json_schema()
     Output(json=json).facts(found, dumps(found, indent=2, ensure_ascii=False))

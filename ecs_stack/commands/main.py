@@ -11,7 +11,7 @@ from typing import cast
 
 import typer
 
-from ecs_stack.commands import begin, change, completion, local, look, process, state
+from ecs_stack.commands import begin, change, ci, completion, ephemeral, local, look, process, state
 from ecs_stack.errors import EcsStackError, InterruptedRunError, RefusedError
 from ecs_stack.home import disk_problem
 
@@ -44,6 +44,8 @@ app.command()(look.cost)
 app.command()(look.outputs)
 app.command()(look.schema)
 app.command()(look.version)
+app.add_typer(ephemeral.app, name="ephemeral")
+app.add_typer(ci.app, name="ci")
 app.add_typer(local.app, name="local")
 
 

@@ -20,8 +20,12 @@ from ecs_stack.operations.reasons import stop_reason
 from ecs_stack.outputs import ServiceOutputs, StackOutputs
 from ecs_stack.results import Progress, Rollout, RolloutState
 
-#: Seconds between two looks at the services.
+#: Seconds between two looks at the services: the longest, and the shortest, of a deployment that has just begun. A
+#: cluster's services may be described 20 times a second for long, and 100 times in a burst (Amazon ECS API throttling).
 POLL = 1.0
+SOON = 0.1
+#: How much of the time since the beginning passes between two looks.
+_SHARE = 0.1
 #: Seconds until a deployment that ECS neither finishes nor gives up on counts as failed. The circuit
 # breaker of a
 #: service with a minute of start-up gives up well before.
@@ -101,7 +105,7 @@ def wait(
             for watch in watches:
                 watch.give_up(f"the deployment hadn't ended after {timeout / 60:.0f} minutes")
             break
-        sleep(POLL)
+        sleep(min(POLL, SOON + _SHARE * (clock() - started)))
     return tuple(watch.rollout(outputs.cluster_name, ecs, cloudwatch_logs) for watch in watches)
 
 

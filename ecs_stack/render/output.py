@@ -6,16 +6,19 @@ import sys
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from ecs_stack.ci_results import CiReceipt, CommentReceipt, OpenPreviews
 from ecs_stack.costs import Cost
+from ecs_stack.ephemeral_results import EphemeralReceipt, EphemeralSummary, ExtendReceipt
 from ecs_stack.errors import ConfirmationError, DeploymentFailedError, EcsStackError, InterruptedRunError
 from ecs_stack.outputs import StackOutputs
-from ecs_stack.render import begin, changes, cost, documents, progress, receipts, status
+from ecs_stack.render import begin, changes, ci, cost, documents, ephemeral, progress, receipts, status
 from ecs_stack.render.progress import Steps
 from ecs_stack.render.words import sentence
 from ecs_stack.results import (
@@ -74,6 +77,15 @@ class Output:
     def outputs(self, found: StackOutputs) -> None:
         self._show(found, status.outputs(found))
 
+    def ephemeral_up(self, receipt: EphemeralReceipt) -> None:
+        self._show(receipt, *ephemeral.up(receipt))
+
+    def ephemeral_extend(self, receipt: ExtendReceipt) -> None:
+        self._show(receipt, *ephemeral.extend(receipt))
+
+    def ephemeral_list(self, found: Sequence[EphemeralSummary]) -> None:
+        self._show(found, ephemeral.environments(found, datetime.now(UTC)))
+
     def logs(self, lines: Iterable[LogLine], *, several: bool) -> None:
         for line in lines:
             text = Text(documents.line(line)) if self.json else status.log_line(line, service=several)
@@ -82,6 +94,15 @@ class Output:
 
     def bootstrap(self, receipt: BootstrapReceipt) -> None:
         self._show(receipt, *receipts.bootstrap(receipt))
+
+    def ci(self, receipt: CiReceipt) -> None:
+        self._show(receipt, *ci.files(receipt))
+
+    def commented(self, receipt: CommentReceipt) -> None:
+        self._show(receipt, *ci.comment(receipt))
+
+    def open_previews(self, found: OpenPreviews) -> None:
+        self._show(found, *ci.open_previews(found))
 
     def local_status(self, found: LocalStatus) -> None:
         self._show(found, status.local(found))

@@ -124,7 +124,8 @@ def load_ephemeral(root: Path, request: Request) -> Ephemeral:
 
     Raises SpecError with file, line and column of each thing that is wrong.
     """
-    _check_name(root, request.name)
+    if request is not ANY:
+        _check_name(root, request.name)
     tree = _template(root, request)
     template = TemplateFile.model_validate(document.plain(tree))
     host = loading.load(root, request.host or template.host)

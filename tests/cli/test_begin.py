@@ -49,7 +49,10 @@ class TestInit:
         written = {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
         assert written == set(receipt["files"])
         assert main(["validate", "--root", "shop"]) == 0
-        assert capsys.readouterr().out == "dev is valid (local, 1 service)\nprod is valid (aws, 1 service)\n"
+        assert (
+            capsys.readouterr().out
+            == "dev is valid (local, 1 service)\nprod is valid (aws, 1 service)\npreview is valid (local, 1 service)\n"
+        )
 
     def test_it_says_what_to_do_next(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["init", "shop"]) == 0

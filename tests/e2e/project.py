@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import docker
@@ -139,7 +140,13 @@ def engine() -> docker.DockerClient:
 
 
 def get(url: str, *, host: str | None = None, timeout: float = 10) -> tuple[int, Any]:
-    """Status and JSON (or text) of a GET; the answer of an error status too."""
+    """Status and JSON (or text) of a GET; the answer of an error status too.
+
+    Names below localhost are this machine's, as they are for browsers and curl, whatever the resolver says (RFC 6761).
+    """
+    asked = urlsplit(url)
+    if (asked.hostname or "").endswith(".localhost"):
+        url, host = asked._replace(netloc=f"127.0.0.1:{asked.port}").geturl(), host or asked.netloc
     request = urllib.request.Request(url, headers={"Host": host} if host else {})
     try:
         with urllib.request.urlopen(request, timeout=timeout) as answer:

@@ -1,0 +1,206 @@
+"""Which ephemeral environments there are, by their states: read without a start of the engine where that can be.
+
+What a state says of a stack comes from its outputs and, as they are only there once an up got to its end, from the tags
+of its resources.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ecs_stack import spec, states, targets
+from ecs_stack.automation import state_file
+from ecs_stack.automation.backend import Backend
+from ecs_stack.automation.engine import Engine
+from ecs_stack.automation.stacks import Stack, stacks
+from ecs_stack.errors import NotFoundError, RefusedError, SpecError
+from ecs_stack.locate import Found, find_engine, read_outputs
+from ecs_stack.outputs import StackOutputs
+from ecs_stack.rules import ephemeral as rules
+
+_STACK = "pulumi:pulumi:Stack"
+_PROVIDER = "pulumi:providers:aws"
+_RULE = "aws:lb/listenerRule:ListenerRule"
+_TARGET_GROUP = "aws:lb/targetGroup:TargetGroup"
+_SUFFIX = ".json"
+#: States that are read at a time: from a bucket each takes some 50 ms.
+_READERS = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """A stack, as its state has it. ``host`` is None if nothing says that it is an ephemeral environment.
+
+    ``expires`` is None if it never does, ``created`` if it isn't known. ``outputs`` are None before the first up that
+    got to its end. ``priorities`` are those of the listener rules that are there, by service.
+    """
+
+    name: str
+    backend: Backend
+    host: str | None
+    owner: str | None
+    created: datetime | None
+    expires: datetime | None
+    outputs: StackOutputs | None
+    region: str | None
+    accounts: frozenset[str]
+    priorities: Mapping[str, int]
+    target_groups: int
+    resources: int
+
+    @property
+    def facts(self) -> Any:
+        """What it was made from (``outputs.EphemeralOutputs``). Raises NotFoundError before an up got to its end."""
+        facts = self.outputs.ephemeral if self.outputs else None
+        if facts is None:
+            raise NotFoundError(
+                f"the first up of {self.name} didn't finish, so what it is made from isn't known",
+                hint=f"Run `ecs-stack ephemeral up {self.name}` again, or `ecs-stack ephemeral down {self.name}`.",
+            )
+        return facts
+
+    def found(self, root: Path) -> Found:
+        """Where it is, as runs take it."""
+        target = targets.of_accounts(self.accounts) or targets.AwsTarget.name
+        if self.region is None:
+            raise NotFoundError(
+                f"{self.name} has no resources", hint=f"`ecs-stack ephemeral up {self.name}` makes them."
+            )
+        return Found(
+            self.backend, targets.make(target, root, self.region), self.outputs, targets.account_of(self.accounts)
+        )
+
+
+def find(backend: Backend, name: str, engine: Engine) -> Standing | None:
+    """The stack called ``name``; None if there is none."""
+    if not Stack(backend, name, engine=engine, environment=os.environ).exists():
+        return None
+    return _read(backend, name, engine)
+
+
+def everywhere(root: Path) -> tuple[Standing, ...]:
+    """Every ephemeral environment of the project, by name, wherever its environments' files say that state is kept."""
+    return tuple(each for backend in places(root) for each in of(backend))
+
+
+def locate(root: Path, name: str, engine: Engine) -> Standing:
+    """The ephemeral environment called ``name``. Raises NotFoundError without one, RefusedError for another stack."""
+    for backend in places(root):
+        if (found := find(backend, name, engine)) is not None:
+            refuse_ordinary(found)
+            return found
+    raise NotFoundError(
+        f"there is no ephemeral environment {name}", hint="`ecs-stack ephemeral list` has those that there are."
+    )
+
+
+def refuse_ordinary(found: Standing) -> None:
+    """Raises RefusedError for a stack that isn't an ephemeral environment's."""
+    if found.host is None and found.resources:
+        raise RefusedError(
+            f"{found.name} isn't an ephemeral environment, and its stack is left alone",
+            hint=f"`ecs-stack status {found.name}` and `ecs-stack destroy {found.name}` are for it.",
+        )
+
+
+def of(backend: Backend, host: str | None = None) -> tuple[Standing, ...]:
+    """The ephemeral environments that are kept in a place, those on ``host`` or all, by name."""
+    if backend.store is None:
+        engine = find_engine()
+        names = [each.name for each in stacks(backend, engine=engine, environment=os.environ)]
+    else:
+        engine = None
+        listed = backend.store.names(backend.stacks_folder)
+        names = [name.removesuffix(_SUFFIX) for name in listed if name.endswith(_SUFFIX)]
+    with ThreadPoolExecutor(_READERS) as readers:
+        found = readers.map(lambda name: _read(backend, name, engine), names)
+        return tuple(each for each in found if each.host is not None and host in (None, each.host))
+
+
+def places(root: Path) -> list[Backend]:
+    """Every place where the states of the project's environments are kept."""
+    found = {backend.url: backend for backend in states.backends(root, None)}
+    for name in spec.names(root):
+        with suppress(SpecError):  # `validate` says what is wrong with it
+            backend = states.backend_of(root, spec.load(root, name))
+            found[backend.url] = backend
+    return [backend for backend in found.values() if not backend.is_empty()]
+
+
+def _read(backend: Backend, name: str, engine: Engine | None) -> Standing:
+    state = state_file.deployment(backend, name)
+    if state is None:
+        stack = Stack(backend, name, engine=engine or find_engine(), environment=os.environ)
+        return of_resources(backend, name, stack.resources())
+    return of_resources(backend, name, state.get("resources") or ())
+
+
+def of_resources(backend: Backend, name: str, resources: Sequence[Mapping[str, Any]]) -> Standing:
+    """What the resources of a state say of their stack."""
+    exported: Mapping[str, Any] = next((_outputs(each) for each in resources if each["type"] == _STACK), {})
+    outputs = read_outputs(exported)
+    facts = outputs.ephemeral if outputs else None
+    tags = [_inputs(each).get("tags") or {} for each in resources]
+    return Standing(
+        name=name,
+        backend=backend,
+        host=facts.host if facts else _first(tags, rules.HOST_TAG),
+        owner=facts.owner if facts else _first(tags, rules.OWNER_TAG),
+        created=rules.moment(facts.created) if facts else _oldest(resources),
+        expires=_latest([*(each[rules.EXPIRES_TAG] for each in tags if rules.EXPIRES_TAG in each), *_expiry(facts)]),
+        outputs=outputs,
+        region=next((_inputs(each).get("region") for each in resources if each["type"] == _PROVIDER), None),
+        accounts=frozenset(filter(None, map(_account, resources))),
+        priorities={
+            _called(each).removeprefix(f"{name}-"): int(_inputs(each)["priority"])
+            for each in resources
+            if each["type"] == _RULE and not each.get("delete")
+        },
+        target_groups=sum(each["type"] == _TARGET_GROUP for each in resources),
+        resources=sum(each["type"].startswith("aws:") for each in resources),
+    )
+
+
+def _expiry(facts: Any) -> list[str]:
+    return [facts.expires] if facts else []
+
+
+def _latest(stamps: Iterable[str]) -> datetime | None:
+    """An up that was cut short has renewed some: the latest holds. None if it never expires, or nothing says when."""
+    moments = [rules.moment(each) for each in stamps]
+    return None if None in moments else max((each for each in moments if each), default=None)
+
+
+def _first(tags: Iterable[Mapping[str, str]], key: str) -> str | None:
+    return next((each[key] for each in tags if key in each), None)
+
+
+def _oldest(resources: Iterable[Mapping[str, Any]]) -> datetime | None:
+    return min((datetime.fromisoformat(each["created"]) for each in resources if each.get("created")), default=None)
+
+
+def _account(resource: Mapping[str, Any]) -> str:
+    parts = str(_outputs(resource).get("arn") or "").split(":")
+    return parts[4] if len(parts) > 5 else ""
+
+
+def _called(resource: Mapping[str, Any]) -> str:
+    """The logical name."""
+    return str(resource["urn"]).rsplit("::", 1)[-1]
+
+
+def _inputs(resource: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = resource.get("inputs") or {}
+    return found
+
+
+def _outputs(resource: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = resource.get("outputs") or {}
+    return found
