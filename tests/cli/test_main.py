@@ -83,10 +83,10 @@ class Fake:
             raise self.fails
         return RECEIPT
 
-    def destroy(self, *, on_progress: object, approve: object, wait: bool) -> object:
+    def destroy(self, *, on_progress: object, approve: object, wait: bool, with_ephemeral: bool) -> object:
         if approve:
             approve(self.plan)  # type: ignore[operator]
-        self.done.append("destroy")
+        self.done.append("destroy --with-ephemeral" if with_ephemeral else "destroy")
         return environment.DestroyReceipt(environment="dev", changes=(), summary=ChangeSummary(delete=3), duration=2.0)
 
 
