@@ -6,12 +6,15 @@ import json as json_module
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ecs_stack.commands.options import Json, Root, find_root
 from ecs_stack.errors import RefusedError
+
+if TYPE_CHECKING:
+    from ecs_stack.ci_results import CiReceipt
 
 #: What ``--check`` ends with if a file isn't what would be written today.
 PENDING = 3
@@ -34,7 +37,12 @@ def github(check: Check = False, force: Force = False, json: Json = False, root:
     They are for the environments whose file has `ci: {github: OWNER/REPOSITORY}`. Protected ones wait for the approval
     that the settings of the GitHub environment of that name ask for.
     """
-    _write("github", check=check, force=force, json=json, root=root)
+    from ecs_stack.ci import files
+    from ecs_stack.render.output import Output
+
+    receipt = files.write(find_root(root), "github", check=check, force=force)
+    Output(json=json).ci(receipt)
+    _end(receipt)
 
 
 @app.command()
@@ -43,7 +51,12 @@ def gitlab(check: Check = False, force: Force = False, json: Json = False, root:
 
     It is for the environments whose file has `ci: {gitlab: GROUP/PROJECT}`.
     """
-    _write("gitlab", check=check, force=force, json=json, root=root)
+    from ecs_stack.ci import files
+    from ecs_stack.render.output import Output
+
+    receipt = files.write(find_root(root), "gitlab", check=check, force=force)
+    Output(json=json).ci(receipt)
+    _end(receipt)
 
 
 @app.command()
@@ -52,7 +65,12 @@ def jenkins(check: Check = False, force: Force = False, json: Json = False, root
 
     It is for the environments whose file has `ci: {jenkins: ADDRESS-OF-THE-JOB}`.
     """
-    _write("jenkins", check=check, force=force, json=json, root=root)
+    from ecs_stack.ci import files
+    from ecs_stack.render.output import Output
+
+    receipt = files.write(find_root(root), "jenkins", check=check, force=force)
+    Output(json=json).ci(receipt)
+    _end(receipt)
 
 
 @app.command()
@@ -98,12 +116,7 @@ def open_(json: Json = False) -> None:
     Output(json=json).open_previews(forges.of_run(os.environ).open_previews())
 
 
-def _write(forge: str, *, check: bool, force: bool, json: bool, root: Path | None) -> None:
-    from ecs_stack.ci import files
-    from ecs_stack.render.output import Output
-
-    receipt = files.write(find_root(root), forge, check=check, force=force)
-    Output(json=json).ci(receipt)
+def _end(receipt: CiReceipt) -> None:
     if not receipt.current:
         raise typer.Exit(PENDING)
 

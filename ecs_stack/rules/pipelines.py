@@ -22,6 +22,7 @@ _GITLAB = "https://gitlab.com"
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.@-]*/[\w.@-]+", re.ASCII)
 _PROJECT = re.compile(r"[\w.-]+(?:/[\w.-]+)+", re.ASCII)
 _HOST = re.compile(r"[a-z0-9.-]+(?::\d+)?", re.ASCII)
+_JOB = re.compile(r"(?:/job/[\w.%+-]+)+/?", re.ASCII)
 _BRANCH = re.compile(r"[\w./-]+", re.ASCII)
 
 
@@ -131,7 +132,7 @@ def gitlab_problem(project: str) -> str | None:
 def jenkins_problem(job: str) -> str | None:
     """What is wrong with the address of a Jenkins job; None if nothing is."""
     at = urlsplit(job)
-    if at.scheme == "https" and _HOST.fullmatch(at.netloc) and at.path.startswith("/job/") and not at.query:
+    if at.scheme == "https" and _HOST.fullmatch(at.netloc) and _JOB.fullmatch(at.path) and not at.query:
         return None
     return f"must be a multibranch job's address, such as https://jenkins.example.com/job/shop, not '{job}'"
 
