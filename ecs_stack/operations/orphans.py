@@ -14,6 +14,9 @@ from typing import Any
 
 ClientFactory = Callable[[str], Any]
 
+#: DescribeTags of Elastic Load Balancing takes up to 20 resources a call (API reference).
+_TAGS_A_CALL = 20
+
 
 @dataclass(frozen=True)
 class Known:
@@ -49,9 +52,13 @@ class Scope:
     def balancing(self, operation: str, key: str, arn: str, **more: Any) -> Iterator[tuple[Any, bool]]:
         """The items of an ELB operation, and whether each is the environment's."""
         elb = self.client("elbv2")
-        for item in self.pages("elbv2", operation, key, **more):
-            (described,) = elb.describe_tags(ResourceArns=[item[arn]])["TagDescriptions"]
-            yield item, self.owns({tag["Key"]: tag["Value"] for tag in described["Tags"]})
+        items = list(self.pages("elbv2", operation, key, **more))
+        for start in range(0, len(items), _TAGS_A_CALL):
+            some = items[start : start + _TAGS_A_CALL]
+            described = elb.describe_tags(ResourceArns=[item[arn] for item in some])["TagDescriptions"]
+            tags = {each["ResourceArn"]: {tag["Key"]: tag["Value"] for tag in each["Tags"]} for each in described}
+            for item in some:
+                yield item, self.owns(tags.get(item[arn], {}))
 
 
 #: What was found: its id, and what deletes it.
@@ -91,7 +98,7 @@ def _scalable_targets(scope: Scope) -> Iterator[Orphan]:
         "application-autoscaling", "describe_scalable_targets", "ScalableTargets", ServiceNamespace="ecs"
     ):
         identity = target["ResourceId"]
-        if identity in scope.known.ids or not identity.startswith(f"service/{scope.name}/"):
+        if identity in scope.known.ids:
             continue
         tags = scaling.list_tags_for_resource(ResourceARN=target["ScalableTargetARN"])["Tags"]
         if scope.owns(tags):
@@ -100,15 +107,13 @@ def _scalable_targets(scope: Scope) -> Iterator[Orphan]:
 
 
 def _listeners(scope: Scope) -> Iterator[Orphan]:
-    """Rules first: those of a listener that is deleted go with it."""
+    """Those of a listener that is deleted go with it. An ephemeral environment has rules on its host's listeners."""
     elb = scope.client("elbv2")
     for balancer, ours in list(scope.balancing("describe_load_balancers", "LoadBalancers", "LoadBalancerArn")):
-        if not ours:
-            continue
         where = {"LoadBalancerArn": balancer["LoadBalancerArn"]}
         for listener, _ in list(scope.balancing("describe_listeners", "Listeners", "ListenerArn", **where)):
             arn = listener["ListenerArn"]
-            if arn not in scope.known.ids:
+            if ours and arn not in scope.known.ids:
                 yield arn, partial(elb.delete_listener, ListenerArn=arn)
                 continue
             for rule, owned in scope.balancing("describe_rules", "Rules", "RuleArn", ListenerArn=arn):

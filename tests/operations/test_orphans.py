@@ -118,3 +118,31 @@ def test_a_log_group(client: Client) -> None:
     logs.create_log_group(logGroupName="/ecs/dev/known", tags=OURS)
     logs.create_log_group(logGroupName="/ecs/dev/theirs")
     assert orphans.remove(scope(client, "/ecs/dev/known")) == ("log group /ecs/dev/api",)
+
+
+def test_rules_on_the_listener_of_a_host(client: Client) -> None:
+    """An ephemeral environment's rule goes; the host's own, its listener and those of other environments stay."""
+    host = make_network(client, OTHERS)
+    elb, ec2 = client("elbv2"), client("ec2")
+    second = ec2.create_subnet(VpcId=host["vpc"], CidrBlock="10.0.1.0/24", AvailabilityZone="eu-west-1b")
+    subnets = [host["subnet"], second["Subnet"]["SubnetId"]]
+    balancer = elb.create_load_balancer(Name="prod", Subnets=subnets, Tags=pairs(OTHERS))["LoadBalancers"][0]
+    answer = [{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "200"}}]
+    listener = elb.create_listener(
+        LoadBalancerArn=balancer["LoadBalancerArn"], Protocol="HTTP", Port=80, DefaultActions=answer, Tags=pairs(OTHERS)
+    )["Listeners"][0]["ListenerArn"]
+    rules = {
+        priority: elb.create_rule(
+            ListenerArn=listener,
+            Priority=priority,
+            Conditions=[{"Field": "path-pattern", "Values": [f"/{priority}"]}],
+            Actions=answer,
+            Tags=pairs(OURS if priority > 22 else OTHERS),
+        )["Rules"][0]["RuleArn"]
+        for priority in range(1, 26)  # more than are asked for at a time
+    }
+    assert set(orphans.remove(scope(client, rules[25]))) == {
+        f"listener or rule {rules[priority]}" for priority in (23, 24)
+    }
+    left = {rule["RuleArn"] for rule in elb.describe_rules(ListenerArn=listener)["Rules"] if not rule["IsDefault"]}
+    assert left == set(rules.values()) - {rules[23], rules[24]}
