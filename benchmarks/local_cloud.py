@@ -1,26 +1,24 @@
 """The local cloud: start, memory, calls, recovery, a rolling deployment under load, the demo's `up` to the first 200.
 
-MiniStack alone, in a process of its own, answers the calls that it has too, in the same run. Needs Docker and the demo
-images (scripts/demo-image).
+MiniStack alone, in a process of its own, answers the calls that it has too, and its ECS has a container killed, in the
+same run. It has no load balancer that probes, so a deployment under load has nothing to stand beside. Needs Docker and
+the demo images (scripts/demo-image).
 """
 
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import boto3
 
-from benchmarks import measure
+from benchmarks import measure, ministack
 from tests.e2e.project import Load, engine, eventually, get
 
 #: A read of each backend: what a call costs, and not what it does. (service, operation, arguments, who answers)
@@ -44,13 +42,14 @@ def main() -> int:
         status = local_status(root)
         memory = gateway_memory(status)
         port = free_port()
-        with ministack(port) as (process, theirs_start):
+        with ministack.alone(port) as (process, theirs_start):
             theirs_memory = measure.tree_memory(process.pid)
             ours, theirs = client_maker(status["endpoint"]), client_maker(f"http://127.0.0.1:{port}")
             rows = [
                 (f"{service} {operation}", who, *call_times(ours, theirs, service, operation, arguments, calls))
                 for service, operation, arguments, who in CALLS
             ]
+            theirs_replaced = ministack.kill_to_replaced(theirs, "ecs-stack-demo:1")
         print(measure.heading("The local cloud", options.runs))
         idle = [("to start, seconds", start, theirs_start), ("memory idle, MiB", memory, theirs_memory)]
         print(measure.table(["", "ecs-stack", "MiniStack alone"], idle))
@@ -59,9 +58,11 @@ def main() -> int:
         phases, url = first_200(root)
         print("\n" + measure.table(["`up` of the demo, seconds", ""], phases))
         replaced = [kill_to_replaced(root) for _ in range(options.runs)]
-        print(f"\nFrom `docker kill` to the next container running: {statistics.median(replaced):.2f} s.")
+        never = f"never (looked for {ministack.PATIENCE:.0f} s)"
+        rows = [("`docker kill` to replaced, seconds", statistics.median(replaced), theirs_replaced or never)]
+        print("\n" + measure.table(["", "ecs-stack", "MiniStack alone"], rows))
         requests, failures, seconds = rolling_deployment(root, url)
-    print(f"A rolling deployment: {seconds:.1f} s, {requests} requests meanwhile, {len(failures)} failed.")
+    print(f"\nA rolling deployment: {seconds:.1f} s, {requests} requests meanwhile, {len(failures)} failed.")
     for failure in failures[:5]:
         print(f"- {failure}")
     return 1 if failures else 0
@@ -95,36 +96,6 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
-
-
-@contextmanager
-def ministack(port: int) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
-    """MiniStack as it comes, in a process of its own, and the seconds until it answered."""
-    env = {**os.environ, "GATEWAY_PORT": str(port), "LOG_LEVEL": "ERROR"}
-    with tempfile.TemporaryDirectory() as folder:
-        started = time.monotonic()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "ministack"],
-            cwd=folder,
-            env=env,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            eventually(lambda: answers(port), within=60, what="MiniStack answers")
-            yield process, time.monotonic() - started
-        finally:
-            process.terminate()
-            process.wait()
-
-
-def answers(port: int) -> bool:
-    """Whether something speaks HTTP there."""
-    try:
-        get(f"http://127.0.0.1:{port}/_ministack/health")
-    except OSError:
-        return False
-    return True
 
 
 def client_maker(endpoint: str) -> Callable[[str], Any]:

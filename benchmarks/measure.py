@@ -23,6 +23,8 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 ECS_STACK = str(Path(sys.executable).with_name("ecs-stack"))
 #: Seconds between looks at the memory of a command's processes.
 _LOOK = 0.1
+#: Seconds after which a command is ended: the longest, an `up` of 100 services, takes a few minutes.
+LIMIT = 1200.0
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,11 @@ class Sample:
     peak: float
 
 
-def run(command: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Sample:
-    """Runs a command to its end; raises RuntimeError with what it printed unless it exits with 0."""
+def run(
+    command: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None, limit: float = LIMIT
+) -> Sample:
+    """Runs a command to its end, or for ``limit`` seconds; raises RuntimeError with what it printed unless it exits
+    with 0."""
     with tempfile.TemporaryFile("w+") as printed:
         started = time.monotonic()
         process = subprocess.Popen(
@@ -47,6 +52,8 @@ def run(command: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, st
         def watch() -> None:
             while not ended.wait(_LOOK):
                 peaks.append(tree_memory(process.pid))
+                if time.monotonic() - started > limit:
+                    process.terminate()
 
         watcher = threading.Thread(target=watch)
         watcher.start()

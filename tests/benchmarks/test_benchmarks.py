@@ -31,6 +31,11 @@ def test_a_run_that_fails_says_what_it_printed() -> None:
         measure.run([sys.executable, "-c", "print('no luck'); raise SystemExit(3)"])
 
 
+def test_a_run_that_takes_too_long_is_ended() -> None:
+    with pytest.raises(RuntimeError, match="ended with -15"):
+        measure.run([sys.executable, "-c", "import time; time.sleep(60)"], limit=0.5)
+
+
 def test_a_process_that_is_gone_holds_nothing() -> None:
     done = subprocess.Popen([sys.executable, "-c", "pass"])
     done.wait()
