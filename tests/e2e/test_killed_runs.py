@@ -16,7 +16,7 @@ from tests.e2e.project import Project, get
 pytestmark = [pytest.mark.engine, pytest.mark.docker]
 
 #: How often `up`, and then `destroy`, is killed at the least.
-KILLS = int(os.environ.get("ECS_STACK_TEST_KILLS", "2"))
+KILLS = int(os.environ.get("ECS_STACK_TEST_KILLS", "1"))
 #: Printed by a test that fails. The same seed kills at the same steps again.
 SEED = int(os.environ.get("ECS_STACK_TEST_SEED") or random.randrange(10_000))
 #: A run has about so many steps to be killed after; one that has fewer left ends by itself.
