@@ -32,8 +32,8 @@ _NEWER_STATE = re.compile(
 )
 #: What AWS said to the engine's own requests, for the state (S3) and for its secrets (KMS).
 _AWS = re.compile(
-    r"operation error (?P<service>S3|KMS): (?P<operation>\w+), (?:.*?, )?"
-    r"(?:api error )?(?P<code>[A-Z]\w+): (?P<words>[^\n]*)"
+    r"operation error (?:S3|KMS): (?P<operation>\w+), (?:.*?, )?"
+    r"(?:api error )?(?P<code>(?!RequestID|HostID)[A-Z]\w+): (?P<words>[^\n]*)"
 )
 _NO_CREDENTIALS = re.compile(r"get credentials: |failed to retrieve credentials|no EC2 IMDS role found")
 #: What the engine says of calls in flight when it ends because of another failure.
@@ -115,6 +115,11 @@ def _refused(text: str, environment: str) -> RefusedError | None:
         return RefusedError(
             f"Pulumi Cloud, where the state of {environment} is kept, doesn't know who you are",
             hint="Set PULUMI_ACCESS_TOKEN, or sign in: `pulumi login`.",
+        )
+    if "unable to open state directory" in text:
+        return RefusedError(
+            f"the folder for the state of {environment} can't be used: {_last_error(text)}",
+            hint="Make the folder, or mount it; or correct `state` in the environment file.",
         )
     what = "the key" if "KMS" in text else "the bucket"
     if _NO_CREDENTIALS.search(text):

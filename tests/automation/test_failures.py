@@ -5,11 +5,12 @@ from __future__ import annotations
 import signal
 
 import pulumi.automation as auto
+import pytest
 from pulumi.automation.errors import create_command_error
 
 from ecs_stack.automation.events import Problem, Recorder
-from ecs_stack.automation.failures import engine_killed, interruption, translate
-from ecs_stack.errors import EcsStackError, EngineError, LockedError, UpdateFailedError
+from ecs_stack.automation.failures import engine_killed, interruption, translate, unreadable
+from ecs_stack.errors import EcsStackError, EngineError, LockedError, RefusedError, UpdateFailedError
 
 
 def failure(stderr: str = "", stdout: str = "") -> auto.CommandError:
@@ -102,3 +103,33 @@ def test_an_engine_that_was_killed() -> None:
     assert error.exit_code == 1
     assert "run out of memory" in str(error.hint)
     assert "nothing was touched" in engine_killed("dev", "preview", signal.SIGKILL, Recorder()).message
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ('error: unable to open state directory "file:///srv": stat /srv: no such file or directory', "no such file"),
+        (
+            "error: could not create secrets manager for new stack: secrets (code=NotFound): operation error KMS: "
+            "Encrypt, https response error StatusCode: 400, RequestID: 3f6e, NotFoundException: Key alias/x not found",
+            "the key of the state of dev can't be used: Encrypt failed: NotFoundException: Key alias/x not found",
+        ),
+        (
+            "error: error listing stacks: could not list bucket: blob (code=NotFound): operation error S3: "
+            "ListObjectsV2, https response error StatusCode: 404, RequestID: a, HostID: b, NoSuchBucket: not there",
+            "the bucket of the state of dev can't be used: ListObjectsV2 failed: NoSuchBucket: not there",
+        ),
+        (
+            'error: read ".pulumi/meta.yaml": blob (code=Unknown): operation error S3: GetObject, get identity: get '
+            "credentials: failed to refresh cached credentials, no EC2 IMDS role found",
+            "AWS doesn't know who you are: there are no credentials for the bucket",
+        ),
+        ("error: PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions", "Pulumi Cloud"),
+    ],
+)
+def test_a_state_that_the_engine_can_not_get_at_is_refused(said: str, message: str) -> None:
+    """Texts of engine 3.259.0, against MiniStack and without."""
+    for error in (translated(failure(said)), unreadable(failure(said), environment="dev", place="s3://acme")):
+        assert isinstance(error, RefusedError)
+        assert message in error.message
+        assert error.hint

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -221,3 +222,15 @@ def test_bootstrap_is_for_buckets(project: Path, refused: Callable[..., str], mo
     assert "which names no alias" in refused("bootstrap", "dev")
     write(project, AWS.replace("1111", "2222") + BUCKET)
     assert "These credentials are for account 111111111111" in refused("bootstrap", "dev")
+
+
+def test_doctor_looks_at_the_state(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    write(project, AWS + BUCKET)
+    assert main(["doctor", "dev", "--json"]) == 1
+    checks = {check["name"]: check for check in json.loads(capfd.readouterr().out)["checks"]}
+    assert checks["state of dev"]["state"] == "fail"
+    assert "there are no credentials" in checks["state of dev"]["detail"]
+    write(project, f"{LOCAL}state: {{backend: 'file://{project}/shared'}}\n")
+    main(["doctor", "dev", "--json"])
+    checks = {check["name"]: check for check in json.loads(capfd.readouterr().out)["checks"]}
+    assert checks["state of dev"]["detail"] == f"file://{project}/shared, no stack yet"
