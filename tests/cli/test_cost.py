@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from ecs_stack import pricing, spec
 from ecs_stack.automation import engine
 from ecs_stack.automation.backend import Backend
 from ecs_stack.commands.main import main
 from ecs_stack.costs import Billable
+from ecs_stack.ephemeral_results import EphemeralSummary
 from ecs_stack.outputs import EXPORT, StackOutputs
 from ecs_stack.render import cost as rendered
+from ecs_stack.render import ephemeral
 from ecs_stack.render.money import daily
 from ecs_stack.results import ChangeSummary, Preview
 from ecs_stack.rules import cost
@@ -169,3 +174,24 @@ def test_a_sum_that_lacks_a_price_says_so() -> None:
     assert found
     notes = [str(line) for line in rendered.cost(found)]
     assert "No list price for us-east-2, so not in the sum: network.endpoints (interface endpoint)." in notes
+
+
+def test_the_list_of_ephemeral_environments_has_what_each_adds() -> None:
+    at = datetime(2026, 5, 1, tzinfo=UTC)
+    line = EphemeralSummary(
+        name="pr-7",
+        host="dev",
+        owner="ann",
+        created=at,
+        expires=None,
+        expired=False,
+        url=None,
+        health="ready",
+        cost=pricing.daily(OUTPUTS),
+    )
+    console = Console(file=io.StringIO(), width=160, color_system=None)
+    console.print(ephemeral.environments([line, replace(line, name="pr-8", cost=None)], at))
+    head, first, second = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert "$ A DAY ON AWS" in head
+    assert "0.97 to 2.91" in first
+    assert second.split()[-2:] == ["-", "-"]

@@ -59,7 +59,11 @@ def world(project: Project) -> dict[str, Any]:
         },
         "load balancer": balancer,
         "rules": {r["RuleArn"]: r for r in elb.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]},
-        "target groups": {g["TargetGroupArn"]: g for g in elb.describe_target_groups()["TargetGroups"]},
+        # moto adds the load balancer once more for each rule that it makes.
+        "target groups": {
+            g["TargetGroupArn"]: {**g, "LoadBalancerArns": sorted(set(g["LoadBalancerArns"]))}
+            for g in elb.describe_target_groups()["TargetGroups"]
+        },
         "services": {s["serviceArn"]: {key: s[key] for key in kept} for s in services},
         "tasks": sorted(ecs.list_tasks(cluster="dev")["taskArns"]),
         "task definitions": ecs.list_task_definitions(status="ACTIVE")["taskDefinitionArns"],
@@ -91,6 +95,9 @@ def test_a_pull_request_from_open_to_close(host: Project) -> None:
     made = up(host, "pr-42", "--image", "api=ecs-stack-demo:2", "--set", "services.api.environment.GREETING=1")
     assert (made["host"], made["borrowed"]) == ("dev", ["web"])
     assert made["url"].startswith("http://pr-42.localhost:")
+    # Its one task, and nothing of the host's.
+    assert made["cost"] == host.run("cost", "pr-42", "--json").json["total"]
+    assert 0 < made["cost"]["per_day"] < host.run("cost", "dev", "--json").json["total"]["per_day"]
     status, answer = get(made["url"])
     assert (status, answer["version"], answer["greeting"]) == (200, "2", "1")
     assert get(addresses(host)["api"])[1]["version"] == "1"
