@@ -40,7 +40,7 @@ _NO_CREDENTIALS = re.compile(r"get credentials: |failed to retrieve credentials|
 _CLOSING = ("grpc: the client connection is closing", "resource monitor shut down")
 #: Linux ends the largest process where memory runs out.
 _MEMORY = "Where nobody did that, the machine has run out of memory (`dmesg` says so)."
-_PREFIX = re.compile(r"^(?:error:\s*)+")
+_PREFIX = re.compile(r"^(?:stderr:\s*)?(?:error:\s*)+")
 
 
 def interruption(environment: str, doing: str, recorder: Recorder) -> InterruptedRunError:

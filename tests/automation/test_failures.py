@@ -108,7 +108,10 @@ def test_an_engine_that_was_killed() -> None:
 @pytest.mark.parametrize(
     ("said", "message"),
     [
-        ('error: unable to open state directory "file:///srv": stat /srv: no such file or directory', "no such file"),
+        (
+            'error: unable to open state directory "file:///srv": stat /srv: no such file or directory',
+            "used: unable to",
+        ),
         (
             "error: could not create secrets manager for new stack: secrets (code=NotFound): operation error KMS: "
             "Encrypt, https response error StatusCode: 400, RequestID: 3f6e, NotFoundException: Key alias/x not found",
