@@ -70,9 +70,9 @@ def _github(plan: Plan) -> dict[str, str]:
     if plan.previews:
         host = plan.previews.host
         where = common | {"preview_role": host.preview_role, "region": host.region}
-        preview, prune = {"state_variables": variables}, {"environment_variables": _block("env:", variables)}
-        files[".github/workflows/preview.yml"] = fill("github/preview.yml", where | preview)
-        files[".github/workflows/prune.yml"] = fill("github/prune.yml", where | prune)
+        where["environment_variables"] = _block("env:", variables)
+        files[".github/workflows/preview.yml"] = fill("github/preview.yml", where | {"state_variables": variables})
+        files[".github/workflows/prune.yml"] = fill("github/prune.yml", where)
     del common["notice"]
     jobs = [
         _fragment(

@@ -120,7 +120,10 @@ def test_a_backend_that_only_the_shell_names_goes_along(tmp_path: Path) -> None:
     dev = checkout.DEV.replace("backend: s3://acme-state, ", "")
     root = checkout.write(tmp_path, "github", dev=dev)
     write(root, "github", variables={"PULUMI_BACKEND_URL": "s3://other"})
-    assert yaml(root / ".github/workflows/preview.yml")["env"]["PULUMI_BACKEND_URL"] == "s3://other"
+    for job in ("up", "down"):
+        steps = yaml(root / ".github/workflows/preview.yml")["jobs"][job]["steps"]
+        given = {step["name"]: step["env"]["PULUMI_BACKEND_URL"] for step in steps if "BACKEND" in str(step.get("env"))}
+        assert list(given.values()) == ["s3://other"], "the engine's step has it, and none that runs the branch's code"
 
 
 def test_no_template_no_previews(tmp_path: Path) -> None:
