@@ -13,6 +13,7 @@ from typing import Any
 from ecs_stack.automation.stacks import Stack
 from ecs_stack.operations import orphans
 from ecs_stack.operations.aws_errors import translated
+from ecs_stack.operations.tagged import Known, Scope
 from ecs_stack.results import Progress
 from ecs_stack.rules.tags import ENVIRONMENT, PROJECT
 from ecs_stack.targets import Session
@@ -32,12 +33,12 @@ def recover(stack: Stack, project: str, session: Session, on_progress: Callable[
     tags = {PROJECT: project, ENVIRONMENT: stack.name}
     # What another run makes meanwhile would be in no state that was read before it began.
     with stack.held(), translated(stack.name, changed=True):
-        scope = orphans.Scope(stack.name, tags, known(stack.resources()), session.client)
+        scope = Scope(stack.name, tags, known(stack.resources()), session.client)
         for each in orphans.remove(scope):
             say(f"deleted {each}, which was made and not written down")
 
 
-def known(resources: Sequence[Mapping[str, Any]]) -> orphans.Known:
+def known(resources: Sequence[Mapping[str, Any]]) -> Known:
     """What the resources of a state are called on AWS."""
     ids: set[str] = set()
     routes: set[tuple[str, str]] = set()
@@ -50,4 +51,4 @@ def known(resources: Sequence[Mapping[str, Any]]) -> orphans.Known:
         ids |= {
             str(outputs[name]) for name in ("securityGroupRuleId", "associationId", "resourceId") if outputs.get(name)
         }
-    return orphans.Known(frozenset(ids), frozenset(routes))
+    return Known(frozenset(ids), frozenset(routes))

@@ -7,89 +7,57 @@ an association, an inline policy) is found below a resource that does. The order
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-ClientFactory = Callable[[str], Any]
+from ecs_stack.operations import task_definitions
+from ecs_stack.operations.describe import SERVICES_A_CALL
+from ecs_stack.operations.tagged import Finder, Orphan, Scope, pairs
 
-#: DescribeTags of Elastic Load Balancing takes up to 20 resources a call (API reference).
-_TAGS_A_CALL = 20
-
-
-@dataclass(frozen=True)
-class Known:
-    """What the state has: ids and ARNs of resources, and routes by table and destination."""
-
-    ids: frozenset[str]
-    routes: frozenset[tuple[str, str]] = frozenset()
-
-
-@dataclass(frozen=True)
-class Scope:
-    """Where to look: ``tags`` are on every resource of the environment ``name``."""
-
-    name: str
-    tags: Mapping[str, str]
-    known: Known
-    client: ClientFactory
-
-    def owns(self, tags: Mapping[str, str]) -> bool:
-        """Whether a resource with these tags is the environment's."""
-        return self.tags.items() <= tags.items()
-
-    def pages(self, service: str, operation: str, key: str, **more: Any) -> Iterator[Any]:
-        """Every item of a list operation."""
-        for page in self.client(service).get_paginator(operation).paginate(**more):
-            yield from page[key]
-
-    def ec2(self, operation: str, key: str) -> list[Any]:
-        """The environment's items of an EC2 operation."""
-        filters = [{"Name": f"tag:{name}", "Values": [value]} for name, value in self.tags.items()]
-        return list(self.pages("ec2", operation, key, Filters=filters))
-
-    def balancing(self, operation: str, key: str, arn: str, **more: Any) -> Iterator[tuple[Any, bool]]:
-        """The items of an ELB operation, and whether each is the environment's."""
-        elb = self.client("elbv2")
-        items = list(self.pages("elbv2", operation, key, **more))
-        for start in range(0, len(items), _TAGS_A_CALL):
-            some = items[start : start + _TAGS_A_CALL]
-            described = elb.describe_tags(ResourceArns=[item[arn] for item in some])["TagDescriptions"]
-            tags = {each["ResourceArn"]: {tag["Key"]: tag["Value"] for tag in each["Tags"]} for each in described}
-            for item in some:
-                yield item, self.owns(tags.get(item[arn], {}))
-
-
-#: What was found: its id, and what deletes it.
-Orphan = tuple[str, Callable[[], object]]
-Finder = Callable[[Scope], Iterator[Orphan]]
+#: Roles of tasks are the only ones that an environment makes for its services.
+_TASKS = "ecs-tasks.amazonaws.com"
 
 
 def remove(scope: Scope) -> tuple[str, ...]:
     """Deletes every resource of the environment that its state doesn't know. Returns ``kind id`` for each."""
     removed = []
-    for kind, find in KINDS:
-        for identity, delete in list(find(scope)):
-            delete()
-            removed.append(f"{kind} {identity}")
+    for kind, finder in KINDS:
+        for each in list(finder(scope)):
+            each.delete()
+            removed.append(f"{kind} {each.identity}")
     return tuple(removed)
+
+
+def find(scope: Scope, kinds: Iterable[tuple[str, Finder]]) -> list[tuple[str, Orphan]]:
+    """What is there of these kinds, in their order; touches nothing."""
+    listed = list(kinds)
+    with ThreadPoolExecutor(len(listed)) as readers:
+        found = readers.map(lambda finder: list(finder(scope)), [finder for _, finder in listed])
+        return [(kind, each) for (kind, _), some in zip(listed, found, strict=True) for each in some]
 
 
 def _services(scope: Scope) -> Iterator[Orphan]:
     ecs = scope.client("ecs")
-    for cluster in scope.pages("ecs", "list_clusters", "clusterArns"):
-        for arn in scope.pages("ecs", "list_services", "serviceArns", cluster=cluster):
-            if arn in scope.known.ids:
-                continue
-            described = ecs.describe_services(cluster=cluster, services=[arn], include=["TAGS"])["services"]
-            if described and scope.owns({tag["key"]: tag["value"] for tag in described[0].get("tags", [])}):
+    for cluster, its in _every_cluster(scope):
+        if not scope.of_project(its):
+            continue
+        arns = scope.pages("ecs", "list_services", "serviceArns", cluster=cluster)
+        unknown = [arn for arn in arns if arn not in scope.known.ids]
+        for start in range(0, len(unknown), SERVICES_A_CALL):
+            some = unknown[start : start + SERVICES_A_CALL]
+            for service in ecs.describe_services(cluster=cluster, services=some, include=["TAGS"])["services"]:
+                tags = pairs(service.get("tags", []))
+                # ECS goes on describing a service that was deleted.
+                if service["status"] == "INACTIVE" or not scope.owns(tags):
+                    continue
 
-                def delete(cluster: str = cluster, arn: str = arn) -> None:
+                def delete(cluster: str = cluster, arn: str = service["serviceArn"]) -> None:
                     ecs.delete_service(cluster=cluster, service=arn, force=True)
                     ecs.get_waiter("services_inactive").wait(cluster=cluster, services=[arn])
 
-                yield arn, delete
+                yield Orphan(service["serviceArn"], tags, delete)
 
 
 def _scalable_targets(scope: Scope) -> Iterator[Orphan]:
@@ -103,57 +71,67 @@ def _scalable_targets(scope: Scope) -> Iterator[Orphan]:
         tags = scaling.list_tags_for_resource(ResourceARN=target["ScalableTargetARN"])["Tags"]
         if scope.owns(tags):
             named = {name: target[name] for name in ("ServiceNamespace", "ResourceId", "ScalableDimension")}
-            yield identity, partial(scaling.deregister_scalable_target, **named)
+            yield Orphan(identity, tags, partial(scaling.deregister_scalable_target, **named))
 
 
 def _listeners(scope: Scope) -> Iterator[Orphan]:
     """Those of a listener that is deleted go with it. An ephemeral environment has rules on its host's listeners."""
     elb = scope.client("elbv2")
-    for balancer, ours in list(scope.balancing("describe_load_balancers", "LoadBalancers", "LoadBalancerArn")):
+    for balancer, its in list(scope.balancing("describe_load_balancers", "LoadBalancers", "LoadBalancerArn")):
+        if not scope.of_project(its):
+            continue
         where = {"LoadBalancerArn": balancer["LoadBalancerArn"]}
-        for listener, _ in list(scope.balancing("describe_listeners", "Listeners", "ListenerArn", **where)):
+        for listener, tags in list(scope.balancing("describe_listeners", "Listeners", "ListenerArn", **where)):
             arn = listener["ListenerArn"]
-            if ours and arn not in scope.known.ids:
-                yield arn, partial(elb.delete_listener, ListenerArn=arn)
+            if arn not in scope.known.ids and scope.owns(tags):
+                yield Orphan(arn, tags, partial(elb.delete_listener, ListenerArn=arn))
                 continue
-            for rule, owned in scope.balancing("describe_rules", "Rules", "RuleArn", ListenerArn=arn):
-                if owned and not rule["IsDefault"] and rule["RuleArn"] not in scope.known.ids:
-                    yield rule["RuleArn"], partial(elb.delete_rule, RuleArn=rule["RuleArn"])
+            for rule, own in scope.balancing("describe_rules", "Rules", "RuleArn", unknown=True, ListenerArn=arn):
+                if scope.owns(own):
+                    yield Orphan(rule["RuleArn"], own, partial(elb.delete_rule, RuleArn=rule["RuleArn"]))
 
 
 def _load_balancers(scope: Scope) -> Iterator[Orphan]:
     elb = scope.client("elbv2")
-    for balancer, ours in scope.balancing("describe_load_balancers", "LoadBalancers", "LoadBalancerArn"):
-        arn = balancer["LoadBalancerArn"]
-        if ours and arn not in scope.known.ids:
+    found = scope.balancing("describe_load_balancers", "LoadBalancers", "LoadBalancerArn", unknown=True)
+    for balancer, tags in found:
+        if scope.owns(tags):
 
-            def delete(arn: str = arn) -> None:
+            def delete(arn: str = balancer["LoadBalancerArn"]) -> None:
                 elb.delete_load_balancer(LoadBalancerArn=arn)
                 elb.get_waiter("load_balancers_deleted").wait(LoadBalancerArns=[arn])
 
-            yield arn, delete
+            yield Orphan(balancer["LoadBalancerArn"], tags, delete)
 
 
 def _target_groups(scope: Scope) -> Iterator[Orphan]:
     elb = scope.client("elbv2")
-    for group, ours in scope.balancing("describe_target_groups", "TargetGroups", "TargetGroupArn"):
-        arn = group["TargetGroupArn"]
-        if ours and arn not in scope.known.ids:
-            yield arn, partial(elb.delete_target_group, TargetGroupArn=arn)
+    for group, tags in scope.balancing("describe_target_groups", "TargetGroups", "TargetGroupArn", unknown=True):
+        if scope.owns(tags):
+            arn = group["TargetGroupArn"]
+            yield Orphan(arn, tags, partial(elb.delete_target_group, TargetGroupArn=arn))
 
 
 def _clusters(scope: Scope) -> Iterator[Orphan]:
     ecs = scope.client("ecs")
-    for arn in scope.pages("ecs", "list_clusters", "clusterArns"):
-        if arn not in scope.known.ids:
-            (cluster,) = ecs.describe_clusters(clusters=[arn], include=["TAGS"])["clusters"]
-            if scope.owns({tag["key"]: tag["value"] for tag in cluster.get("tags", [])}):
-                yield arn, partial(ecs.delete_cluster, cluster=arn)
+    for arn, tags in _every_cluster(scope):
+        if arn not in scope.known.ids and scope.owns(tags):
+            yield Orphan(arn, tags, partial(ecs.delete_cluster, cluster=arn))
+
+
+def _every_cluster(scope: Scope) -> Iterator[tuple[str, Mapping[str, str]]]:
+    ecs = scope.client("ecs")
+    # A page has at most as many as DescribeClusters takes: 100.
+    for page in ecs.get_paginator("list_clusters").paginate():
+        # Without a name it would describe the cluster called "default".
+        if page["clusterArns"]:
+            for cluster in ecs.describe_clusters(clusters=page["clusterArns"], include=["TAGS"])["clusters"]:
+                yield cluster["clusterArn"], pairs(cluster.get("tags", []))
 
 
 def _log_groups(scope: Scope) -> Iterator[Orphan]:
     logs = scope.client("logs")
-    prefix = f"/ecs/{scope.name}/"
+    prefix = scope.called("/ecs/", "/")
     for group in scope.pages("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=prefix):
         name = group["logGroupName"]
         if name in scope.known.ids:
@@ -161,27 +139,32 @@ def _log_groups(scope: Scope) -> Iterator[Orphan]:
         # Its ARN as it is described ends with ":*", which the tags don't take.
         tags = logs.list_tags_for_resource(resourceArn=group["arn"].removesuffix(":*"))["tags"]
         if scope.owns(tags):
-            yield name, partial(logs.delete_log_group, logGroupName=name)
+            yield Orphan(name, tags, partial(logs.delete_log_group, logGroupName=name))
 
 
 def _roles(scope: Scope) -> Iterator[Orphan]:
     iam = scope.client("iam")
     for role in list(scope.pages("iam", "list_roles", "Roles")):
         name = role["RoleName"]
-        if not name.startswith(f"{scope.name}-"):
+        # A policy of a role that the state has may be missing there only while one environment is looked at.
+        known = name in scope.known.ids
+        if not name.startswith(scope.called("", "-")) or (scope.name is None and known):
             continue
-        if not scope.owns({tag["Key"]: tag["Value"] for tag in iam.list_role_tags(RoleName=name)["Tags"]}):
+        # Each role's tags are a call of their own, and an account has many roles.
+        if scope.name is None and _TASKS not in str(role.get("AssumeRolePolicyDocument")):
             continue
-        policies = list(scope.pages("iam", "list_role_policies", "PolicyNames", RoleName=name))
-        for policy in policies:
-            if name not in scope.known.ids or f"{name}:{policy}" not in scope.known.ids:
+        tags = pairs(iam.list_role_tags(RoleName=name)["Tags"])
+        if not scope.owns(tags):
+            continue
+        for policy in list(scope.pages("iam", "list_role_policies", "PolicyNames", RoleName=name)):
+            if not known or f"{name}:{policy}" not in scope.known.ids:
                 named = {"RoleName": name, "PolicyName": policy}
-                yield f"{name}:{policy}", partial(iam.delete_role_policy, **named)
-        if name not in scope.known.ids:
+                yield Orphan(f"{name}:{policy}", tags, partial(iam.delete_role_policy, **named))
+        if not known:
             for policy in scope.pages("iam", "list_attached_role_policies", "AttachedPolicies", RoleName=name):
                 named = {"RoleName": name, "PolicyArn": policy["PolicyArn"]}
-                yield f"{name}:{policy['PolicyArn']}", partial(iam.detach_role_policy, **named)
-            yield name, partial(iam.delete_role, RoleName=name)
+                yield Orphan(f"{name}:{policy['PolicyArn']}", tags, partial(iam.detach_role_policy, **named))
+            yield Orphan(name, tags, partial(iam.delete_role, RoleName=name))
 
 
 def _nat_gateways(scope: Scope) -> Iterator[Orphan]:
@@ -194,16 +177,15 @@ def _nat_gateways(scope: Scope) -> Iterator[Orphan]:
                 ec2.delete_nat_gateway(NatGatewayId=identity)
                 ec2.get_waiter("nat_gateway_deleted").wait(NatGatewayIds=[identity])
 
-            yield identity, delete
+            yield Orphan(identity, pairs(gateway["Tags"]), delete)
 
 
 def _addresses(scope: Scope) -> Iterator[Orphan]:
     ec2 = scope.client("ec2")
-    filters = [{"Name": f"tag:{name}", "Values": [value]} for name, value in scope.tags.items()]
-    for address in ec2.describe_addresses(Filters=filters)["Addresses"]:
+    for address in ec2.describe_addresses(Filters=scope.filters)["Addresses"]:
         identity = address["AllocationId"]
         if identity not in scope.known.ids:
-            yield identity, partial(ec2.release_address, AllocationId=identity)
+            yield Orphan(identity, pairs(address["Tags"]), partial(ec2.release_address, AllocationId=identity))
 
 
 def _endpoints(scope: Scope) -> Iterator[Orphan]:
@@ -211,7 +193,8 @@ def _endpoints(scope: Scope) -> Iterator[Orphan]:
     for endpoint in scope.ec2("describe_vpc_endpoints", "VpcEndpoints"):
         identity = endpoint["VpcEndpointId"]
         if identity not in scope.known.ids and endpoint["State"].lower() not in ("deleting", "deleted"):
-            yield identity, partial(ec2.delete_vpc_endpoints, VpcEndpointIds=[identity])
+            delete = partial(ec2.delete_vpc_endpoints, VpcEndpointIds=[identity])
+            yield Orphan(identity, pairs(endpoint["Tags"]), delete)
 
 
 def _security_group_rules(scope: Scope) -> Iterator[Orphan]:
@@ -221,26 +204,26 @@ def _security_group_rules(scope: Scope) -> Iterator[Orphan]:
         if identity not in scope.known.ids:
             revoke = ec2.revoke_security_group_egress if rule["IsEgress"] else ec2.revoke_security_group_ingress
             named = {"GroupId": rule["GroupId"], "SecurityGroupRuleIds": [identity]}
-            yield identity, partial(revoke, **named)
+            yield Orphan(identity, pairs(rule["Tags"]), partial(revoke, **named))
 
 
 def _routes(scope: Scope) -> Iterator[Orphan]:
     """Associations, routes, and the tables themselves."""
     ec2 = scope.client("ec2")
     for table in scope.ec2("describe_route_tables", "RouteTables"):
-        identity = table["RouteTableId"]
+        identity, tags = table["RouteTableId"], pairs(table["Tags"])
         for association in table["Associations"]:
             held = association["RouteTableAssociationId"]
             if held not in scope.known.ids and not association["Main"]:
-                yield held, partial(ec2.disassociate_route_table, AssociationId=held)
+                yield Orphan(held, tags, partial(ec2.disassociate_route_table, AssociationId=held))
         if identity not in scope.known.ids:
-            yield identity, partial(ec2.delete_route_table, RouteTableId=identity)
+            yield Orphan(identity, tags, partial(ec2.delete_route_table, RouteTableId=identity))
             continue
         for route in table["Routes"]:
             to = route.get("DestinationCidrBlock")
             if to and route.get("Origin") == "CreateRoute" and (identity, to) not in scope.known.routes:
                 named = {"RouteTableId": identity, "DestinationCidrBlock": to}
-                yield f"{identity} {to}", partial(ec2.delete_route, **named)
+                yield Orphan(f"{identity} {to}", tags, partial(ec2.delete_route, **named))
 
 
 def _internet_gateways(scope: Scope) -> Iterator[Orphan]:
@@ -254,7 +237,7 @@ def _internet_gateways(scope: Scope) -> Iterator[Orphan]:
                     ec2.detach_internet_gateway(InternetGatewayId=identity, VpcId=attachment["VpcId"])
                 ec2.delete_internet_gateway(InternetGatewayId=identity)
 
-            yield identity, delete
+            yield Orphan(identity, pairs(gateway["Tags"]), delete)
 
 
 def _by_id(operation: str, key: str, name: str, delete: str) -> Finder:
@@ -264,7 +247,7 @@ def _by_id(operation: str, key: str, name: str, delete: str) -> Finder:
         remove_ = getattr(scope.client("ec2"), delete)
         for item in scope.ec2(operation, key):
             if item[name] not in scope.known.ids:
-                yield item[name], partial(remove_, **{name: item[name]})
+                yield Orphan(item[name], pairs(item["Tags"]), partial(remove_, **{name: item[name]}))
 
     return find
 
@@ -288,4 +271,35 @@ KINDS: tuple[tuple[str, Finder], ...] = (
     ("security group", _by_id("describe_security_groups", "SecurityGroups", "GroupId", "delete_security_group")),
     ("subnet", _by_id("describe_subnets", "Subnets", "SubnetId", "delete_subnet")),
     ("VPC", _by_id("describe_vpcs", "Vpcs", "VpcId", "delete_vpc")),
+)
+
+_EPHEMERAL = {
+    "service",
+    "scalable target",
+    "listener or rule",
+    "target group",
+    "log group",
+    "role or policy",
+    "security group rule",
+    "security group",
+}
+
+
+def _families(scope: Scope) -> Iterator[Orphan]:
+    """The families of task definitions that have ACTIVE revisions; the last one's tags are looked at."""
+    ecs = scope.client("ecs")
+    known = {task_definitions.family(each) for each in scope.known.ids if ":task-definition/" in each}
+    prefix = {"familyPrefix": scope.called("", "-")} if scope.name else {}
+    for family in scope.pages("ecs", "list_task_definition_families", "families", status="ACTIVE", **prefix):
+        if family not in known:
+            tags = pairs(ecs.describe_task_definition(taskDefinition=family, include=["TAGS"]).get("tags", []))
+            if scope.owns(tags):
+                ours = {name: tags[name] for name in (*scope.tags, *scope.marks)}
+                yield Orphan(family, tags, partial(task_definitions.deregister, family, ours, ecs=ecs))
+
+
+#: What an ephemeral environment consists of: nothing of its host's is among it, whatever tags that has.
+EPHEMERAL: tuple[tuple[str, Finder], ...] = (
+    *(each for each in KINDS if each[0] in _EPHEMERAL),
+    ("task definition", _families),
 )

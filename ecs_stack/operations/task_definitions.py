@@ -25,6 +25,11 @@ def deregister(family_prefix: str, tags: Mapping[str, str], *, ecs: Any) -> tupl
     return tuple(gone)
 
 
+def family(arn: str) -> str:
+    """``dev-api`` of a revision's ARN."""
+    return arn.rsplit("/", 1)[-1].rpartition(":")[0]
+
+
 def _revisions(family: str, ecs: Any) -> list[str]:
     pages = ecs.get_paginator("list_task_definitions").paginate(familyPrefix=family, status="ACTIVE")
     return [arn for page in pages for arn in page["taskDefinitionArns"]]

@@ -10,6 +10,7 @@ import pytest
 from moto import mock_aws
 
 from ecs_stack.operations import orphans
+from ecs_stack.operations.tagged import Known, Scope
 
 OURS = {"ecs-stack:project": "shop", "ecs-stack:environment": "dev"}
 OTHERS = {**OURS, "ecs-stack:environment": "prod"}
@@ -65,8 +66,8 @@ def make_network(client: Client, tags: dict[str, str]) -> dict[str, str]:
     }
 
 
-def scope(client: Client, *ids: str, routes: frozenset[tuple[str, str]] = frozenset()) -> orphans.Scope:
-    return orphans.Scope("dev", OURS, orphans.Known(frozenset(ids), routes), client)
+def scope(client: Client, *ids: str, routes: frozenset[tuple[str, str]] = frozenset()) -> Scope:
+    return Scope("dev", OURS, Known(frozenset(ids), routes), client)
 
 
 def test_nothing_is_deleted_that_the_state_knows_or_that_is_anothers(client: Client) -> None:
