@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import boto3
@@ -39,7 +39,7 @@ class Clients:
             region_name="us-east-1",
         )
         self._clients: dict[tuple[str, str, str, str], Any] = {}
-        self._accounts: dict[tuple[str, str], str] = {}
+        self._identities: dict[tuple[str, str], Mapping[str, str]] = {}
 
     def get(self, service: str, region: str, configuration: Configuration) -> Any:
         """The client of a service in a region."""
@@ -66,11 +66,16 @@ class Clients:
             return self._clients[key]
 
     def account(self, configuration: Configuration) -> str:
-        """The account that the credentials belong to, from STS; asked once."""
+        """The account that the credentials belong to."""
+        return self.identity(configuration)["Account"]
+
+    def identity(self, configuration: Configuration) -> Mapping[str, str]:
+        """Whose the credentials are (Account, Arn, UserId), from STS; asked once: each service of a program wants to
+        know."""
         key = (configuration.endpoints.get("sts", self._endpoint), configuration.access_key)
         with self._lock:
-            if key in self._accounts:
-                return self._accounts[key]
-        identity = self.get("sts", configuration.region, configuration).get_caller_identity()
+            if key in self._identities:
+                return self._identities[key]
+        answer = self.get("sts", configuration.region, configuration).get_caller_identity()
         with self._lock:
-            return self._accounts.setdefault(key, str(identity["Account"]))
+            return self._identities.setdefault(key, {name: str(answer[name]) for name in ("Account", "Arn", "UserId")})

@@ -56,7 +56,7 @@ def _zones(call: Call, arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 def _identity(call: Call, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """docs: website/docs/d/caller_identity.html.markdown"""
-    answer = call.client("sts").get_caller_identity()
+    answer = call.clients.identity(call.configuration)
     account = answer["Account"]
     return {
         **arguments,
