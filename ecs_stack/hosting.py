@@ -32,7 +32,7 @@ def refuse_destroy(found: tuple[Standing, ...], host: str) -> None:
     """Raises RefusedError while ephemeral environments stand on an environment that is to go."""
     if found:
         raise RefusedError(
-            f"{_list(found)} on {host}, and would lose the ground",
+            f"ephemeral environments stand on {host}: {_list(found)}",
             hint="Take them down first (`ecs-stack ephemeral down NAME`), or all of them along: "
             f"`ecs-stack destroy {host} --with-ephemeral`.",
         )
@@ -50,7 +50,7 @@ def refuse_loss(plan: Preview, backend: Backend, outputs: StackOutputs | None) -
     if losing:
         lost = sorted({change.name for change in gone if any(_uses(each, host, change) for each in losing)})
         raise RefusedError(
-            f"{_list(losing)} on {host}, and this would delete or replace what they use of it: {', '.join(lost)}",
+            f"this would delete or replace {', '.join(lost)}, which ephemeral environments use: {_list(losing)}",
             hint="Take them down first (`ecs-stack ephemeral down NAME`); their next up makes them anew.",
         )
 
@@ -65,9 +65,5 @@ def _uses(environment: Standing, host: str, change: ResourceChange) -> bool:
 
 
 def _list(found: tuple[Standing, ...]) -> str:
-    called = [each.name for each in found[:_NAMED]]
-    if len(found) > _NAMED:
-        called.append(f"{len(found) - _NAMED} more")
-    return (
-        f"{' and '.join(filter(None, [', '.join(called[:-1]), called[-1]]))} {'stands' if len(found) == 1 else 'stand'}"
-    )
+    more = [f"{len(found) - _NAMED} more"] if len(found) > _NAMED else []
+    return ", ".join([*(each.name for each in found[:_NAMED]), *more])

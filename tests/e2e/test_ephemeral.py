@@ -186,10 +186,10 @@ def test_a_host_takes_them_along_if_it_is_told_to(make_project: Callable[[Mappin
     project.run("up", "dev", "--yes")
     up(project, "pr-1")
     refused = project.run("destroy", "dev", "--yes", code=2)
-    assert "pr-1 stands on dev" in refused.err
+    assert "Ephemeral environments stand on dev: pr-1" in refused.err
     # What it would take from below them it doesn't.
     project.edit("dev", "hosts_ephemeral: true", "hosts_ephemeral: false")
-    assert "pr-1 stands on dev" in project.run("up", "dev", "--yes", code=2).err
+    assert "delete or replace dev-lb-tasks, which ephemeral" in project.run("up", "dev", "--yes", code=2).err
     project.edit("dev", "hosts_ephemeral: false", "hosts_ephemeral: true")
     project.run("destroy", "dev", "--yes", "--with-ephemeral")
     assert project.docker_objects()["containers"] == []
