@@ -82,6 +82,10 @@ def _github(plan: Plan) -> dict[str, str]:
             | {
                 "needs": f"needs: [{', '.join(before)}]" if (before := _before(plan, each)) else "",
                 "environment_variables": _block("env:", variables),
+                "approval_permission": "actions: read" if each.protected else "",
+                "approval_step": _fragment("github/approval-step.yml", {"environment": each.environment})
+                if each.protected
+                else "",
             },
         )
         for each in plan.deployments

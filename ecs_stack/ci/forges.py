@@ -20,6 +20,7 @@ from ecs_stack.errors import EcsStackError, RefusedError
 
 _PULL = re.compile(r"(?P<path>/.+)/pull/(?P<number>\d+)")
 _MERGE = re.compile(r"(?P<path>/.+?)/-/merge_requests/(?P<number>\d+)")
+_NAMED = re.compile(r"(?P<forge>github|gitlab):(?P<path>[\w.-]+(?:/[\w.-]+)+)", re.ASCII)
 #: git@HOST:PATH.git, ssh://git@HOST/PATH.git, https://HOST/PATH.git
 _REMOTE = re.compile(r"(?:https?://|ssh://)?(?:[^@/]+@)?(?P<host>[^/:]+(?::\d+)?)[:/](?P<path>.+?)(?:\.git)?/?")
 
@@ -34,13 +35,21 @@ class Comment:
     url: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class PullRequest:
+    """One that is open: GitHub's number, GitLab's iid; ``branch`` is the one that is to be merged."""
+
+    number: int
+    branch: str
+
+
 class Forge(Protocol):
     """A repository on a forge, reached with the pipeline's token."""
 
     name: str
 
-    def open_pull_requests(self) -> Iterator[int]:
-        """The numbers of all that are open."""
+    def open_pull_requests(self) -> Iterator[PullRequest]:
+        """All that are open."""
         ...
 
     def comments(self, number: int) -> Iterator[Comment]:
@@ -67,8 +76,9 @@ class GitHub:
         )
         self._root = Api(api.rstrip("/"), {"Authorization": f"Bearer {token}", **_GITHUB_HEADERS})
 
-    def open_pull_requests(self) -> Iterator[int]:
-        return (int(each["number"]) for each in self._api.all("/pulls?state=open&per_page=100"))
+    def open_pull_requests(self) -> Iterator[PullRequest]:
+        for each in self._api.all("/pulls?state=open&per_page=100"):
+            yield PullRequest(number=int(each["number"]), branch=str(each["head"]["ref"]))
 
     def comments(self, number: int) -> Iterator[Comment]:
         me = self._user()
@@ -82,6 +92,14 @@ class GitHub:
 
     def update(self, number: int, comment: Comment, body: str) -> str:  # noqa: ARG002 (GitLab's needs it)
         return str(self._api.send("PATCH", f"/issues/comments/{comment.id}", {"body": body})["html_url"])
+
+    def asks_for_approval(self, environment: str) -> bool:
+        """Whether jobs of a GitHub environment wait for a reviewer. One that isn't there is made without that.
+
+        https://docs.github.com/en/rest/deployments/environments
+        """
+        found = self._api.get(f"/environments/{quote(environment, safe='')}", allowed=(404,)) or {}
+        return any(rule["type"] == "required_reviewers" for rule in found.get("protection_rules") or ())
 
     def _user(self) -> str | None:
         """The token's user. None for an app's token, as GitHub Actions has one: its comments are a bot's."""
@@ -100,8 +118,9 @@ class GitLab:
         self._root = Api(api.rstrip("/"), headers)
         self._web: str | None = None
 
-    def open_pull_requests(self) -> Iterator[int]:
-        return (int(each["iid"]) for each in self._api.all("/merge_requests?state=opened&per_page=100"))
+    def open_pull_requests(self) -> Iterator[PullRequest]:
+        for each in self._api.all("/merge_requests?state=opened&per_page=100"):
+            yield PullRequest(number=int(each["iid"]), branch=str(each["source_branch"]))
 
     def comments(self, number: int) -> Iterator[Comment]:
         me = self._root.get("/user")["id"]
@@ -141,7 +160,7 @@ class Run:
 
     def open_previews(self) -> OpenPreviews:
         """The previews that pull requests which are open have, or could have."""
-        numbers = sorted(self.forge.open_pull_requests())
+        numbers = sorted(each.number for each in self.forge.open_pull_requests())
         return OpenPreviews(forge=self.forge.name, names=tuple(f"{self.prefix}-{number}" for number in numbers))
 
 
@@ -171,6 +190,31 @@ def of_run(variables: Mapping[str, str]) -> Run:
         "this doesn't run in a pipeline of GitHub, GitLab or Jenkins",
         hint="`ecs-stack ci github` writes pipelines in which it does.",
     )
+
+
+def named(repository: str, variables: Mapping[str, str]) -> Forge:
+    """The forge of ``github:OWNER/REPOSITORY`` or ``gitlab:GROUP/PROJECT``, with the token in ``variables``.
+
+    Raises RefusedError for another text, and without a token. A job's own token isn't among them: GitLab lets it read
+    no merge requests (https://docs.gitlab.com/ci/jobs/ci_job_token/).
+    """
+    found = _NAMED.fullmatch(repository)
+    if found is None:
+        raise RefusedError(f"{repository} must be github:OWNER/REPOSITORY or gitlab:GROUP/PROJECT")
+    if found["forge"] == "github":
+        token = _token(variables, "GITHUB_TOKEN", "pull requests")
+        return GitHub(variables.get("GITHUB_API_URL") or "https://api.github.com", found["path"], token)
+    token = _token(variables, "GITLAB_TOKEN", "merge requests")
+    return GitLab(variables.get("CI_API_V4_URL") or "https://gitlab.com/api/v4", found["path"], token)
+
+
+def _token(variables: Mapping[str, str], name: str, what: str) -> str:
+    if not variables.get(name):
+        raise RefusedError(
+            f"the variable {name} is missing: nobody but its holder may ask which {what} are open",
+            hint=f"Give it a token that may read the repository's {what}.",
+        )
+    return variables[name]
 
 
 def _github_number(event: Path) -> int | None:
@@ -213,8 +257,8 @@ def _gitlab(origin: str, path: str, token: str) -> GitLab:
 
 def _need(variables: Mapping[str, str], name: str, hint: str) -> str:
     if not variables.get(name):
-        raise RefusedError(f"the variable {name} is missing: without a token nobody may comment", hint=hint)
+        raise RefusedError(f"the variable {name} is missing, and without a token the forge answers nothing", hint=hint)
     return variables[name]
 
 
-__all__ = ["Comment", "Forge", "GitHub", "GitLab", "Run", "of_run"]
+__all__ = ["Comment", "Forge", "GitHub", "GitLab", "PullRequest", "Run", "named", "of_run"]

@@ -46,6 +46,8 @@ class Api:
             url = following[1] if following else None
             if url and urlsplit(url)[:2] != urlsplit(self._base)[:2]:
                 raise EcsStackError(f"{urlsplit(self._base).netloc} names a next page on another host: {url}")
+        if url:
+            raise EcsStackError(f"{urlsplit(self._base).netloc} has more than {_MAX_PAGES} pages of {path}")
 
     def send(self, method: str, path: str, body: Mapping[str, Any]) -> Any:
         """The answer to a change. A POST is tried once: nobody knows what became of one without an answer."""

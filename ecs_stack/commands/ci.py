@@ -116,6 +116,22 @@ def open_(json: Json = False) -> None:
     Output(json=json).open_previews(forges.of_run(os.environ).open_previews())
 
 
+@app.command()
+def approval(
+    name: Annotated[str, typer.Argument(metavar="ENV", help="The protected environment.")], json: Json = False
+) -> None:
+    """Refuse to go on if nobody is asked before a protected environment is deployed: the forge's settings say so.
+
+    A workflow runs it first. It needs GITHUB_TOKEN with the permission actions: read.
+    """
+    from ecs_stack.ci import approval as approvals
+    from ecs_stack.ci import forges
+    from ecs_stack.render.output import Output
+
+    approvals.require(forges.of_run(os.environ), name)
+    Output(json=json).facts({"environment": name, "approval": True}, f"{name} is deployed after an approval only")
+
+
 def _end(receipt: CiReceipt) -> None:
     if not receipt.current:
         raise typer.Exit(PENDING)

@@ -23,6 +23,8 @@ class Forge:
     me: str | None = None
     comments: dict[int, tuple[str, str]] = field(default_factory=dict)
     open: list[int] = field(default_factory=lambda: [42])
+    #: The types of the protection rules of GitHub environments.
+    environments: dict[str, list[str]] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     #: Status codes for the next requests, before any is answered.
     failures: list[int] = field(default_factory=list)
@@ -76,14 +78,18 @@ class Forge:
         path = path.removeprefix("/api/v3").removeprefix("/api/v4")
         lists = {
             f"/repos/{PULL}/issues/42/comments": [self._github(n) for n in self.comments],
-            f"/repos/{PULL}/pulls": [{"number": n} for n in self.open],
+            f"/repos/{PULL}/pulls": [{"number": n, "head": {"ref": f"branch-{n}"}} for n in self.open],
             "/projects/9/merge_requests/42/notes": [self._gitlab(n) for n in self.comments],
             "/projects/acme%2Fshop/merge_requests/42/notes": [self._gitlab(n) for n in self.comments],
-            "/projects/9/merge_requests": [{"iid": n} for n in self.open],
+            "/projects/9/merge_requests": [{"iid": n, "source_branch": f"branch-{n}"} for n in self.open],
+            "/projects/acme%2Fshop/merge_requests": [{"iid": n, "source_branch": f"branch-{n}"} for n in self.open],
         }
         if method == "GET" and path in lists:
             start = (int(query.get("page", "1")) - 1) * PAGE
             return 200, lists[path][start : start + PAGE], len(lists[path]) > start + PAGE
+        if path.startswith(f"/repos/{PULL}/environments/") and path.rsplit("/", 1)[1] in self.environments:
+            rules = self.environments[path.rsplit("/", 1)[1]]
+            return 200, {"protection_rules": [{"type": rule} for rule in rules]}, False
         if path == "/user":
             user = {"login": self.me, "id": 5}
             return (

@@ -72,6 +72,9 @@ def test_github_roles_and_rights(tmp_path: Path) -> None:
         "deploy.prod": ["210987654321", "role/shop-prod-deploy"],
     }
     assert jobs["deploy.prod"]["environment"] == "prod", "its protection rules are what asks for the approval"
+    asked = [step.get("run") for step in jobs["deploy.prod"]["steps"]].index("ecs-stack ci approval prod")
+    assert asked < [step.get("run") for step in jobs["deploy.prod"]["steps"]].index("ecs-stack preview prod")
+    assert not any("ci approval" in step.get("run", "") for step in jobs["deploy.dev"]["steps"])
     assert jobs["deploy.prod"]["needs"] == ["dev"]
     assert "needs" not in jobs["deploy.dev"]
 
@@ -198,7 +201,17 @@ def test_pipelines_deploy_one_branch(tmp_path: Path) -> None:
 
 
 def test_places_and_values_belong_together() -> None:
-    values = dict.fromkeys(("environment", "needs", "python", "install", "region", "deploy_role"), "x")
+    names = (
+        "environment",
+        "needs",
+        "python",
+        "install",
+        "region",
+        "deploy_role",
+        "approval_permission",
+        "approval_step",
+    )
+    values = dict.fromkeys(names, "x")
     with pytest.raises(KeyError):
         templates.fill("github/deploy-job.yml", values)
     values["environment_variables"] = "env:\n  A: b"

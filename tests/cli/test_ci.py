@@ -81,6 +81,15 @@ def test_what_is_open(forge: Forge, capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr().out.strip() == ""
 
 
+def test_a_protected_environment_that_nobody_is_asked_about(forge: Forge, capfd: pytest.CaptureFixture[str]) -> None:
+    for rules in (None, [], ["branch_policy", "wait_timer"]):
+        forge.environments = {} if rules is None else {"prod": rules}
+        assert main(["ci", "approval", "prod"]) == 2
+        assert "GitHub deploys it without asking anybody" in capfd.readouterr().err
+    forge.environments = {"prod": ["required_reviewers"]}
+    assert main(["ci", "approval", "prod"]) == 0
+
+
 def test_outside_of_a_pipeline(root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     for name in ("GITHUB_ACTIONS", "GITLAB_CI", "JENKINS_URL"):
         monkeypatch.delenv(name, raising=False)
