@@ -185,7 +185,6 @@ def stacks(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_plain_pulumi_builds_it_from_its_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     recording = record(stack="pr-42")
-    monkeypatch.setattr(pulumi, "run", lambda _: None)  # there is no launcher to await something at the end
     pulumi.runtime.test(lambda: plain.run(tmp_path))()
     assert recording.one("ecs/service:Service")["name"] == "pr-42_api"
     assert recording.one("ecs/service:Service")["tags"]["ecs-stack:expires"] == FACTS.expires
@@ -193,7 +192,6 @@ def test_plain_pulumi_builds_it_from_its_state(tmp_path: Path, monkeypatch: pyte
 
 @pytest.mark.usefixtures("stacks")
 def test_plain_pulumi_takes_a_local_one_to_no_real_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pulumi, "run", lambda _: None)  # there is no launcher to await something at the end
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     record(stack="pr-42")
     with pytest.raises(pulumi.RunError, match="this would go to a real account"):
