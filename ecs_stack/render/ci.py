@@ -36,4 +36,5 @@ def comment(receipt: CommentReceipt) -> list[Text]:
 
 def open_previews(found: OpenPreviews) -> list[Text]:
     """As `ephemeral prune --keep-open` takes them."""
-    return [Text(",".join(found.names))]
+    # Nothing at all would be what a step that failed leaves, too.
+    return [Text(",".join(found.names) or "none")]

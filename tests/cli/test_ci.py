@@ -78,7 +78,7 @@ def test_what_is_open(forge: Forge, capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr().out == "pr-7,pr-42\n"
     forge.open = []
     assert main(["ci", "open"]) == 0
-    assert capfd.readouterr().out.strip() == ""
+    assert capfd.readouterr().out == "none\n"
 
 
 def test_a_protected_environment_that_nobody_is_asked_about(forge: Forge, capfd: pytest.CaptureFixture[str]) -> None:
