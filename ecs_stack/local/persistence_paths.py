@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
+import shutil
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +57,13 @@ class Paths:
         for folder in (self.base, self.state, self.log.parent):
             folder.mkdir(parents=True, exist_ok=True)
         self.base.chmod(0o700)
+
+    def clear(self) -> None:
+        """Remove all of it, and the folders above that are empty without it."""
+        shutil.rmtree(self.base, ignore_errors=True)
+        for folder in (self.base.parent, self.root):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
 
 def lock(path: Path, *, wait: bool) -> IO[bytes] | None:

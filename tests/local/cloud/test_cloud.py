@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import signal
 import socket
 import threading
@@ -11,10 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import docker
 import pytest
 
 from ecs_stack.local import cloud
 from ecs_stack.local.cloud import LocalCloud
+from ecs_stack.local.labels import ROOT_LABEL
 from tests.local.conftest import client_of
 
 pytestmark = pytest.mark.emulator
@@ -140,6 +144,20 @@ def test_nothing_outlives_a_killed_cloud(root: Path) -> None:
     until(lambda: not alive(processes["router"]))
     assert cloud.running(root) is None
     assert not cloud.status(root).running
+
+
+@pytest.mark.docker
+def test_a_cloud_ends_with_its_folder(root: Path) -> None:
+    """A CI job's folder is deleted without a word: what runs for it would run for ever."""
+    local = cloud.start(root)
+    make_something_everywhere(local)
+    processes = [process.pid for process in cloud.status(root).processes]
+    with contextlib.closing(docker.from_env()) as client:
+        network = client.networks.create(f"ecs-stack-test-{local.pid}", labels={ROOT_LABEL: str(root)})
+        shutil.rmtree(root)
+        until(lambda: not any(map(alive, processes)), timeout=30)
+        assert client.networks.list(ids=[network.id]) == []
+    assert not root.exists(), "nothing was saved into a folder that was deleted"
 
 
 def test_concurrent_starts_make_one_cloud(root: Path) -> None:
