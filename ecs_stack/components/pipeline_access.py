@@ -108,12 +108,9 @@ class PipelineAccess(pulumi.ComponentResource):
     def _boundary(self, region: str, account: str) -> str:
         """The bounds of tasks' roles, whichever environment's: previews have log groups of their own."""
         log_groups = f"arn:{arns.partition(region)}:logs:{region}:{account}:log-group:/ecs/*"
-        granted = [
-            *policies.execution(region=region, log_group_arn=log_groups, secrets=(), repository=None)["Statement"]
-        ]
+        granted = [*policies.execution(log_group_arn=log_groups, secrets=(), repository=None)["Statement"]]
         for grant in self._args.grants:
             execution = policies.execution(
-                region=region,
                 log_group_arn=log_groups,
                 secrets=[secrets.resolve(each, region=region, account=account) for each in grant.secrets],
                 repository=images.ecr_repository(grant.image),

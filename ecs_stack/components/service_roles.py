@@ -62,12 +62,9 @@ class ServiceRoles(pulumi.ComponentResource):
         iam.RolePolicy(
             f"{name}-execution",
             role=execution.name,
-            policy=pulumi.Output.all(
-                region=self.region, log_group=args.log_group_arn, image=args.image, secrets=resolved
-            ).apply(
+            policy=pulumi.Output.all(log_group=args.log_group_arn, image=args.image, secrets=resolved).apply(
                 lambda known: json.dumps(
                     policies.execution(
-                        region=known["region"],
                         log_group_arn=known["log_group"],
                         secrets=known["secrets"].values(),
                         repository=images.ecr_repository(known["image"]),

@@ -43,7 +43,7 @@ def ecs_tasks_trust(*, region: str, account: str) -> dict[str, Any]:
 
 
 def execution(
-    *, region: str, log_group_arn: str, secrets: Iterable[SecretReference], repository: EcrRepository | None
+    *, log_group_arn: str, secrets: Iterable[SecretReference], repository: EcrRepository | None
 ) -> dict[str, Any]:
     """What the ECS agent needs to start a task: write its logs, read its secrets, pull its image."""
     statements: list[Statement] = [

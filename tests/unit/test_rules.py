@@ -143,7 +143,6 @@ def test_a_role_is_for_tasks_of_this_account_and_region_alone() -> None:
 
 def test_the_execution_role_reads_only_its_own_log_group_secrets_and_image() -> None:
     document = policies.execution(
-        region="eu-west-1",
         log_group_arn="arn:aws:logs:eu-west-1:1:log-group:/ecs/x",
         secrets=[secrets.resolve("ssm:/a", **HERE), secrets.resolve("ssm:/b", **HERE)],
         repository=images.EcrRepository("123456789012", "eu-west-2", "acme/api"),
@@ -165,7 +164,7 @@ def test_the_execution_role_reads_only_its_own_log_group_secrets_and_image() -> 
 
 
 def test_without_secrets_or_ecr_the_execution_role_writes_logs_and_nothing_else() -> None:
-    document = policies.execution(region="eu-west-1", log_group_arn="arn:x", secrets=[], repository=None)
+    document = policies.execution(log_group_arn="arn:x", secrets=[], repository=None)
     assert [statement["Sid"] for statement in document["Statement"]] == ["Logs"]
     assert "*" not in document["Statement"][0]["Resource"]
 
