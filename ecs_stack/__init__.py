@@ -20,8 +20,17 @@ if TYPE_CHECKING:
     from ecs_stack.environment import Environment, list_environments
     from ecs_stack.ephemeral import Ephemeral
     from ecs_stack.ephemeral_list import list_ephemeral
+    from ecs_stack.pruning.prune import prune_ephemeral
 
-__all__ = ["Cancellation", "Environment", "Ephemeral", "in_thread", "list_environments", "list_ephemeral"]
+__all__ = [
+    "Cancellation",
+    "Environment",
+    "Ephemeral",
+    "in_thread",
+    "list_environments",
+    "list_ephemeral",
+    "prune_ephemeral",
+]
 
 _MODULES = {
     "Cancellation": "cancellation",
@@ -30,6 +39,7 @@ _MODULES = {
     "in_thread": "asynchronous",
     "list_environments": "environment",
     "list_ephemeral": "ephemeral_list",
+    "prune_ephemeral": "pruning.prune",
 }
 
 

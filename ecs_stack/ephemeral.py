@@ -55,6 +55,7 @@ class Ephemeral:
         branch: str | None = None,
         sha: str | None = None,
         owner: str | None = None,
+        protect: bool | None = None,
         on_progress: OnProgress | None = None,
         wait: bool = False,
         cancellation: Cancellation | None = None,
@@ -64,16 +65,17 @@ class Ephemeral:
         It is what ``envs/preview.yaml``, the host's file and these arguments say, whatever an earlier up said:
         ``images`` by service, ``settings`` such as ``services.api.environment.X=1``, ``branch`` and ``sha`` for the
         template's variables. It then lives for ``ttl`` (72h; none: until it is taken down): the template's without
-        one, unless it was pinned before. ``owner`` is kept if it isn't given again. While another run changes it, this
-        waits with ``wait``, and raises LockedError without. Raises RolledBackError or DeploymentFailedError, with the
-        receipt, if a service doesn't reach its revision.
+        one, unless it was pinned before. A prune leaves it alone with ``protect``. ``owner`` and ``protect`` are kept
+        if they aren't given again. While another run changes it, this waits with ``wait``, and raises LockedError
+        without. Raises RolledBackError or DeploymentFailedError, with the receipt, if a service doesn't reach its
+        revision.
         """
         if ttl and (problem := rules.ttl_problem(ttl)):
             raise RefusedError(f"the time to live {problem}")
         request = spec.Request(
             name=self.name, host=host, branch=branch, sha=sha, images=images or {}, settings=tuple(settings)
         )
-        order = Order(request=request, ttl=ttl, owner=owner or _user(), new_owner=owner is not None)
+        order = Order(request=request, ttl=ttl, owner=owner or _user(), new_owner=owner is not None, protect=protect)
         return ephemeral_runs.up(
             self.root, order, on_progress=on_progress, wait=wait, cancellation=cancellation or Cancellation()
         )
@@ -82,13 +84,21 @@ class Ephemeral:
         self,
         ttl: str | None = None,
         *,
+        protect: bool | None = None,
         on_progress: OnProgress | None = None,
         wait: bool = False,
         cancellation: Cancellation | None = None,
     ) -> ExtendReceipt:
-        """Lets it live for ``ttl`` from now on; without one, for as long as the last up said. Changes nothing else."""
+        """Lets it live for ``ttl`` from now on; without one, for as long as the last up said. Changes nothing else, but
+        ``protect`` if it is given."""
         return ephemeral_runs.extend(
-            self.root, self.name, ttl, on_progress=on_progress, wait=wait, cancellation=cancellation or Cancellation()
+            self.root,
+            self.name,
+            ttl,
+            protect,
+            on_progress=on_progress,
+            wait=wait,
+            cancellation=cancellation or Cancellation(),
         )
 
     def down(

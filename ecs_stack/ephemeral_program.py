@@ -39,6 +39,8 @@ def build(facts: EphemeralOutputs, host: StackOutputs, project: str) -> None:
         rules.OWNER_TAG: rules.owner_tag(facts.owner),
     }
     tags = task_tags | {rules.EXPIRES_TAG: facts.expires}
+    if facts.protect:
+        tags |= {rules.PROTECT_TAG: "true"}
     provider = aws.Provider(
         "aws",
         region=spec.region,

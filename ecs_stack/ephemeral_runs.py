@@ -42,12 +42,13 @@ _TRIES = 10
 @dataclass(frozen=True, kw_only=True)
 class Order:
     """What an up is asked for. ``ttl`` None: as before for one that is pinned, the template's otherwise. ``owner`` is
-    whose an environment that is new becomes, and every one with ``new_owner``."""
+    whose an environment that is new becomes, and every one with ``new_owner``. ``protect`` None: as before."""
 
     request: spec.Request
     ttl: str | None = None
     owner: str
     new_owner: bool = False
+    protect: bool | None = None
 
 
 def up(
@@ -62,12 +63,19 @@ def up(
 
 
 def extend(
-    root: Path, name: str, ttl: str | None, *, on_progress: OnProgress | None, wait: bool, cancellation: Cancellation
+    root: Path,
+    name: str,
+    ttl: str | None,
+    protect: bool | None,
+    *,
+    on_progress: OnProgress | None,
+    wait: bool,
+    cancellation: Cancellation,
 ) -> ExtendReceipt:
     """See ``Ephemeral.extend``."""
 
     def run() -> ExtendReceipt:
-        return _extend(root, name, ttl, on_progress, cancellation)
+        return _extend(root, name, ttl, protect, on_progress, cancellation)
 
     return runs.patiently(f"the extension of {name}", run, wait, on_progress, cancellation)
 
@@ -142,7 +150,12 @@ def _up(root: Path, order: Order, on_progress: OnProgress | None, cancellation: 
 
 
 def _extend(
-    root: Path, name: str, ttl: str | None, on_progress: OnProgress | None, cancellation: Cancellation
+    root: Path,
+    name: str,
+    ttl: str | None,
+    protect: bool | None,
+    on_progress: OnProgress | None,
+    cancellation: Cancellation,
 ) -> ExtendReceipt:
     """An up of what it was made from, whatever the files say by now, with another end: only tags and outputs differ."""
     started = time.monotonic()
@@ -160,10 +173,9 @@ def _extend(
         stack = Stack(found.backend, name, engine=engine, environment=session.environment, cancellation=cancellation)
         stack.refuse_if_locked()
         recover(stack, found.backend.project, session, on_progress)
-        renewed = replace(facts, expires=rules.stamp(expires))
-        update = stack.up(
-            ephemeral_program.program(renewed, outputs, found.backend.project), on_progress=on_progress
-        )
+        protected = facts.protect if protect is None else protect
+        renewed = replace(facts, expires=rules.stamp(expires), protect=protected)
+        update = stack.up(ephemeral_program.program(renewed, outputs, found.backend.project), on_progress=on_progress)
     return ExtendReceipt(
         environment=name,
         expires=expires,
@@ -288,4 +300,5 @@ def _facts(
         priorities=priorities,
         branch=order.request.branch,
         sha=order.request.sha,
+        protect=(before is not None and before.protect) if order.protect is None else order.protect,
     )

@@ -98,6 +98,17 @@ class DeploymentFailedError(EcsStackError):
         self.receipt = receipt
 
 
+class PruneFailedError(EcsStackError):
+    """Something that was to go is still there, or it couldn't be told whether it has to.
+
+    ``receipt`` is the ``pruning.results.PruneReceipt`` of the run, which did take away what it says.
+    """
+
+    def __init__(self, message: str, *, problems: tuple[str, ...], hint: str | None, receipt: Any) -> None:
+        super().__init__(message, problems=problems, hint=hint)
+        self.receipt = receipt
+
+
 class RolledBackError(DeploymentFailedError):
     """A deployment didn't reach the revision that was asked for: ECS put the old one back."""
 

@@ -76,7 +76,8 @@ class PipelineOutputs:
 class EphemeralOutputs:
     """What makes an environment an ephemeral one. ``created`` and ``expires`` are as ``rules.ephemeral.stamp`` writes.
 
-    ``spec`` is what it was made from (``spec.Ephemeral``), ``priorities`` are its listener rules', by service.
+    ``spec`` is what it was made from (``spec.Ephemeral``), ``priorities`` are its listener rules', by service. A
+    prune leaves one with ``protect`` alone.
     """
 
     host: str
@@ -87,6 +88,7 @@ class EphemeralOutputs:
     priorities: Mapping[str, int] = field(default_factory=dict)
     branch: str | None = None
     sha: str | None = None
+    protect: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,7 +29,9 @@ _STACK = "pulumi:pulumi:Stack"
 _PROVIDER = "pulumi:providers:aws"
 _RULE = "aws:lb/listenerRule:ListenerRule"
 _TARGET_GROUP = "aws:lb/targetGroup:TargetGroup"
-_SUFFIX = ".json"
+_SERVICE = "aws:ecs/service:Service"
+#: The engine packs states if PULUMI_DIY_BACKEND_GZIP says so.
+_SUFFIX, _PACKED = ".json", ".gz"
 #: States that are read at a time: from a bucket each takes some 50 ms.
 _READERS = 16
 
@@ -39,7 +41,8 @@ class Standing:
     """A stack, as its state has it. ``host`` is None if nothing says that it is an ephemeral environment.
 
     ``expires`` is None if it never does, ``created`` if it isn't known. ``outputs`` are None before the first up that
-    got to its end. ``priorities`` are those of the listener rules that are there, by service.
+    got to its end. ``priorities`` are those of the listener rules that are there, by service. ``services`` counts the
+    ECS services among the ``resources``.
     """
 
     name: str
@@ -53,7 +56,9 @@ class Standing:
     accounts: frozenset[str]
     priorities: Mapping[str, int]
     target_groups: int
+    services: int
     resources: int
+    protected: bool = False
 
     @property
     def facts(self) -> Any:
@@ -82,7 +87,7 @@ def find(backend: Backend, name: str, engine: Engine) -> Standing | None:
     """The stack called ``name``; None if there is none."""
     if not Stack(backend, name, engine=engine, environment=os.environ).exists():
         return None
-    return _read(backend, name, engine)
+    return of_resources(backend, name, resources_of(backend, name, engine))
 
 
 def everywhere(root: Path) -> tuple[Standing, ...]:
@@ -112,16 +117,25 @@ def refuse_ordinary(found: Standing) -> None:
 
 def of(backend: Backend, host: str | None = None) -> tuple[Standing, ...]:
     """The ephemeral environments that are kept in a place, those on ``host`` or all, by name."""
+    return tuple(each for each, _ in every(backend) if each.host is not None and host in (None, each.host))
+
+
+def every(backend: Backend) -> tuple[tuple[Standing, Sequence[Mapping[str, Any]]], ...]:
+    """Every stack that is kept in a place, ephemeral or not, with the resources in its state, by name."""
     if backend.store is None:
         engine = find_engine()
         names = [each.name for each in stacks(backend, engine=engine, environment=os.environ)]
     else:
         engine = None
-        listed = backend.store.names(backend.stacks_folder)
+        listed = [name.removesuffix(_PACKED) for name in backend.store.names(backend.stacks_folder)]
         names = [name.removesuffix(_SUFFIX) for name in listed if name.endswith(_SUFFIX)]
+
+    def read(name: str) -> tuple[Standing, Sequence[Mapping[str, Any]]]:
+        resources = resources_of(backend, name, engine)
+        return of_resources(backend, name, resources), resources
+
     with ThreadPoolExecutor(_READERS) as readers:
-        found = readers.map(lambda name: _read(backend, name, engine), names)
-        return tuple(each for each in found if each.host is not None and host in (None, each.host))
+        return tuple(readers.map(read, names))
 
 
 def places(root: Path) -> list[Backend]:
@@ -134,12 +148,12 @@ def places(root: Path) -> list[Backend]:
     return [backend for backend in found.values() if not backend.is_empty()]
 
 
-def _read(backend: Backend, name: str, engine: Engine | None) -> Standing:
+def resources_of(backend: Backend, name: str, engine: Engine | None = None) -> Sequence[Mapping[str, Any]]:
+    """The resources in the state of a stack that is there; without a start of the engine where that can be."""
     state = state_file.deployment(backend, name)
     if state is None:
-        stack = Stack(backend, name, engine=engine or find_engine(), environment=os.environ)
-        return of_resources(backend, name, stack.resources())
-    return of_resources(backend, name, state.get("resources") or ())
+        return Stack(backend, name, engine=engine or find_engine(), environment=os.environ).resources()
+    return state.get("resources") or ()
 
 
 def of_resources(backend: Backend, name: str, resources: Sequence[Mapping[str, Any]]) -> Standing:
@@ -164,6 +178,8 @@ def of_resources(backend: Backend, name: str, resources: Sequence[Mapping[str, A
             if each["type"] == _RULE and not each.get("delete")
         },
         target_groups=sum(each["type"] == _TARGET_GROUP for each in resources),
+        services=sum(each["type"] == _SERVICE for each in resources),
+        protected=(facts is not None and facts.protect) or _first(tags, rules.PROTECT_TAG) is not None,
         resources=sum(each["type"].startswith("aws:") for each in resources),
     )
 

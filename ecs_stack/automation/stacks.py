@@ -29,6 +29,8 @@ from ecs_stack.results import ChangeSummary, Preview, Progress, ResourceChange, 
 
 OnProgress = Callable[[Progress], None]
 
+_DESTROY = "destroy"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Update:
@@ -112,7 +114,7 @@ class Stack:
             with self._translated("up", program, recorder) as stack:
                 if created:
                     stack.workspace.create_stack(self.name)
-                with self._marked(stack, recorder):
+                with self._marked("up", stack, recorder):
                     self._run(lambda: stack.up(on_event=recorder, show_secrets=False, refresh=refresh))
         except Exception:
             if created and not (recorder.touched or self.was_cut_short()) and self.exists():
@@ -143,7 +145,7 @@ class Stack:
         self._require()
         recorder = _recorder(on_progress, plan)
         with self._translated("destroy", None, recorder) as stack:
-            with self._marked(stack, recorder):
+            with self._marked(_DESTROY, stack, recorder):
                 self._run(lambda: stack.destroy(on_event=recorder, show_secrets=False))
             last()
             # Not by force: an engine that was cancelled may end well before everything is deleted, and then refuses.
@@ -226,13 +228,13 @@ class Stack:
 
     @property
     def _mark(self) -> Path:
-        return self._backend.home / "work" / self.name / "running"
+        return _mark(self._backend, self.name)
 
     @contextmanager
-    def _marked(self, stack: EngineStack, recorder: Recorder) -> Iterator[None]:
+    def _marked(self, doing: str, stack: EngineStack, recorder: Recorder) -> Iterator[None]:
         """Leaves a mark while the engine works. Who finds it later knows that the state may not know all that was made:
         the engine, or this process, was killed, or the answer to a creation was lost."""
-        self._mark.touch()
+        self._mark.write_text(doing)
         try:
             yield
         except auto.ConcurrentUpdateError:
@@ -322,6 +324,18 @@ class Stack:
         if self._cancellation.cancelled and doing != "destroy":
             recorder.drain()
             raise interruption(self.name, doing, recorder)
+
+
+def was_ending(backend: Backend, name: str) -> bool:
+    """Whether the last run of a stack from this folder that was cut short was one that deletes it."""
+    try:
+        return _mark(backend, name).read_text() == _DESTROY
+    except FileNotFoundError:
+        return False
+
+
+def _mark(backend: Backend, name: str) -> Path:
+    return backend.home / "work" / name / "running"
 
 
 def stacks(backend: Backend, *, engine: Engine, environment: Mapping[str, str]) -> tuple[StackSummary, ...]:

@@ -28,6 +28,10 @@ Ttl = Annotated[
     str | None, typer.Option(metavar="TIME", help="How long it lives from now on: 90m, 72h, 7d; none: until it goes.")
 ]
 
+Protect = Annotated[
+    bool | None, typer.Option("--protect/--no-protect", help="Whether a prune leaves it alone; by default as before.")
+]
+
 
 @app.command()
 def up(
@@ -56,6 +60,7 @@ def up(
     branch: Annotated[str | None, typer.Option(help="The template's {branch}.")] = None,
     sha: Annotated[str | None, typer.Option(help="The template's {sha}: the commit.")] = None,
     owner: Annotated[str | None, typer.Option(help="Whose it is; by default who pushed, or who is signed in.")] = None,
+    protect: Protect = None,
     wait: Wait = False,
     verbose: Verbose = False,
     json: Json = False,
@@ -84,6 +89,7 @@ def up(
             branch=branch,
             sha=sha,
             owner=owner,
+            protect=protect,
             on_progress=log.steps(steps),
             wait=wait,
         )
@@ -93,7 +99,13 @@ def up(
 
 @app.command()
 def extend(
-    name: Name, ttl: Ttl = None, wait: Wait = False, verbose: Verbose = False, json: Json = False, root: Root = None
+    name: Name,
+    ttl: Ttl = None,
+    protect: Protect = None,
+    wait: Wait = False,
+    verbose: Verbose = False,
+    json: Json = False,
+    root: Root = None,
 ) -> None:
     """Let an ephemeral environment live on: for --ttl from now on, or as long as its last up said.
 
@@ -104,7 +116,7 @@ def extend(
 
     output, folder = Output(json=json), find_root(root)
     with _log(output, folder, "ephemeral extend", name, verbose) as log, output.progress() as steps:
-        receipt = Ephemeral(folder, name).extend(ttl, on_progress=log.steps(steps), wait=wait)
+        receipt = Ephemeral(folder, name).extend(ttl, protect=protect, on_progress=log.steps(steps), wait=wait)
         log.changes("changed", receipt.changes)
     output.ephemeral_extend(receipt)
 
@@ -133,6 +145,40 @@ def down(
             receipt = DestroyReceipt(environment=name, changes=(), summary=ChangeSummary(), duration=0.0)
         log.changes("changed", receipt.changes)
     output.destroy(receipt)
+
+
+@app.command()
+def prune(
+    keep_open: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LIST",
+            help="What has an open pull request: names, branches or numbers, with commas between (none: not one); "
+            "@FILE and - (stdin) read such a list; github:OWNER/REPOSITORY and gitlab:GROUP/PROJECT ask there.",
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Take it away, and don't only say what would go.")] = False,
+    verbose: Verbose = False,
+    json: Json = False,
+    root: Root = None,
+) -> None:
+    """Take away what has expired, and what killed runs left: unfinished, empty, or known to no stack.
+
+    With --keep-open also what was made for a pull request that isn't open any more. Without --yes it only says what
+    would go and why. Protected environments stay, and so does everything that isn't an ephemeral environment of this
+    project. Exits with 1 if something couldn't be deleted, or a forge didn't say what is open; all else is done then.
+    """
+    from ecs_stack.commands.lists import items
+    from ecs_stack.pruning.prune import prune_ephemeral
+    from ecs_stack.render.output import Output
+
+    output, folder = Output(json=json), find_root(root)
+    keep = None if keep_open is None else items("--keep-open", keep_open)
+    with _log(output, folder, "ephemeral prune", "all", verbose) as log, output.progress() as steps:
+        receipt = prune_ephemeral(folder, keep_open=keep, dry_run=not yes, on_progress=log.steps(steps))
+        for each in receipt.going:
+            log.write(f"{each.environment}: {each.ground} ({each.why}): {each.outcome}")
+    output.prune(receipt)
 
 
 @app.command("list")

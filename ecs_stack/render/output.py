@@ -16,9 +16,16 @@ from rich.text import Text
 from ecs_stack.ci_results import CiReceipt, CommentReceipt, OpenPreviews
 from ecs_stack.costs import Cost
 from ecs_stack.ephemeral_results import EphemeralReceipt, EphemeralSummary, ExtendReceipt
-from ecs_stack.errors import ConfirmationError, DeploymentFailedError, EcsStackError, InterruptedRunError
+from ecs_stack.errors import (
+    ConfirmationError,
+    DeploymentFailedError,
+    EcsStackError,
+    InterruptedRunError,
+    PruneFailedError,
+)
 from ecs_stack.outputs import StackOutputs
-from ecs_stack.render import begin, changes, ci, cost, documents, ephemeral, progress, receipts, status
+from ecs_stack.pruning.results import PruneReceipt
+from ecs_stack.render import begin, changes, ci, cost, documents, ephemeral, progress, pruning, receipts, status
 from ecs_stack.render.progress import Steps
 from ecs_stack.render.words import sentence
 from ecs_stack.results import (
@@ -86,6 +93,9 @@ class Output:
     def ephemeral_list(self, found: Sequence[EphemeralSummary]) -> None:
         self._show(found, ephemeral.environments(found, datetime.now(UTC)))
 
+    def prune(self, receipt: PruneReceipt) -> None:
+        self._show(receipt, *pruning.prune(receipt))
+
     def logs(self, lines: Iterable[LogLine], *, several: bool) -> None:
         for line in lines:
             text = Text(documents.line(line)) if self.json else status.log_line(line, service=several)
@@ -137,6 +147,8 @@ class Output:
             self._out.file.write(documents.document(documents.failure(error)) + "\n")
         elif isinstance(error, DeploymentFailedError) and error.receipt:
             self.up(error.receipt)
+        elif isinstance(error, PruneFailedError):
+            self.prune(error.receipt)
         head = Text("Error: ", style="bold red").append(sentence(error.message), style="not bold default")
         problems = [Text(f"  {problem}") for problem in error.problems]
         self._print(self._err, head, *problems, *([Text(error.hint)] if error.hint else ()))

@@ -18,6 +18,8 @@ OWNER_TAG = "ecs-stack:owner"
 #: RFC 3339 in UTC, or ``never``. Not on task definitions: tasks inherit their tags once, and then it would be stale.
 EXPIRES_TAG = "ecs-stack:expires"
 NEVER = "never"
+#: On what belongs to a protected one, with the value ``true``.
+PROTECT_TAG = "ecs-stack:protect"
 
 #: The time to live that pins an environment.
 NO_TTL = "none"

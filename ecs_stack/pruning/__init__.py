@@ -1,0 +1,1 @@
+"""Ephemeral environments that nobody needs any more, and what killed runs left: found, judged, taken away."""
