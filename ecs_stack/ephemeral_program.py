@@ -6,7 +6,7 @@ neither an up of the host nor its refresh sees them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pulumi
@@ -20,11 +20,6 @@ from ecs_stack.rules import names
 from ecs_stack.rules.pipeline_permissions import role_path
 from ecs_stack.rules.tags import resource_tags
 from ecs_stack.spec import Capacity, Ephemeral, task_billables
-
-
-def program(facts: EphemeralOutputs, host: StackOutputs, project: str) -> Callable[[], None]:
-    """``build`` without arguments, as the Automation API takes a program."""
-    return lambda: build(facts, host, project)
 
 
 def build(facts: EphemeralOutputs, host: StackOutputs, project: str) -> None:

@@ -6,14 +6,16 @@ An up previews nothing and asks nobody: what it makes is cheap, and nobody waits
 from __future__ import annotations
 
 import os
+import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ecs_stack import ephemeral_program, pricing, program, runs, spec, standing
+from ecs_stack import pricing, runs, spec, standing
 from ecs_stack.automation.engine import Engine
 from ecs_stack.automation.stacks import Stack, Update
 from ecs_stack.cancellation import Cancellation
@@ -25,13 +27,13 @@ from ecs_stack.operations.aws_errors import translated
 from ecs_stack.operations.listener import Listener
 from ecs_stack.operations.verdict import raise_unless_reached
 from ecs_stack.outputs import EXPORT, EphemeralOutputs, StackOutputs
-from ecs_stack.progress import OnProgress
+from ecs_stack.progress import OnProgress, guarded
 from ecs_stack.recovery import recover
 from ecs_stack.results import ChangeSummary, DestroyReceipt, Progress
 from ecs_stack.rules import ephemeral as rules
 from ecs_stack.rules import routes
 from ecs_stack.standing import Standing
-from ecs_stack.targets import Session
+from ecs_stack.targets import LocalTarget, Session
 
 #: ELBv2's refusal of a priority that another rule took in the meantime (CreateRule).
 _TAKEN = "PriorityInUse"
@@ -55,9 +57,11 @@ def up(
     root: Path, order: Order, *, on_progress: OnProgress | None, wait: bool, cancellation: Cancellation
 ) -> EphemeralReceipt:
     """See ``Ephemeral.up``."""
+    on_progress = guarded(on_progress)
 
     def run() -> EphemeralReceipt:
-        return _up(root, order, on_progress, cancellation)
+        with _in_its_verbs(order.request.name):
+            return _up(root, order, on_progress, cancellation)
 
     return runs.patiently(f"the up of {order.request.name}", run, wait, on_progress, cancellation)
 
@@ -73,9 +77,11 @@ def extend(
     cancellation: Cancellation,
 ) -> ExtendReceipt:
     """See ``Ephemeral.extend``."""
+    on_progress = guarded(on_progress)
 
     def run() -> ExtendReceipt:
-        return _extend(root, name, ttl, protect, on_progress, cancellation)
+        with _in_its_verbs(name):
+            return _extend(root, name, ttl, protect, on_progress, cancellation)
 
     return runs.patiently(f"the extension of {name}", run, wait, on_progress, cancellation)
 
@@ -84,18 +90,11 @@ def down(
     root: Path, name: str, *, on_progress: OnProgress | None, wait: bool, cancellation: Cancellation
 ) -> DestroyReceipt:
     """See ``Ephemeral.down``."""
+    on_progress = guarded(on_progress)
 
     def run() -> DestroyReceipt:
-        started = time.monotonic()
-        program.load_sdk()
-        engine = find_engine(on_progress)
-        found = standing.locate(root, name, engine)
-        if found.region is None:  # a run that was killed before it made anything
-            Stack(found.backend, name, engine=engine, environment=os.environ).forget()
-            return DestroyReceipt(
-                environment=name, changes=(), summary=ChangeSummary(), duration=time.monotonic() - started
-            )
-        return runs.delete(name, found.found(root), engine, on_progress, None, cancellation)
+        with _in_its_verbs(name):
+            return _down(root, name, on_progress, cancellation)
 
     return runs.patiently(f"the end of {name}", run, wait, on_progress, cancellation)
 
@@ -103,7 +102,6 @@ def down(
 def _up(root: Path, order: Order, on_progress: OnProgress | None, cancellation: Cancellation) -> EphemeralReceipt:
     started = time.monotonic()
     described = spec.load_ephemeral(root, order.request)
-    program.load_sdk()
     engine = find_engine(on_progress)
     host, outputs = _host(root, described.host, engine)
     described = described.borrowing(
@@ -116,6 +114,7 @@ def _up(root: Path, order: Order, on_progress: OnProgress | None, cancellation: 
         stack = Stack(
             host.backend, described.name, engine=engine, environment=session.environment, cancellation=cancellation
         )
+        runs.load_ahead(session)
         recover(stack, host.backend.project, session, on_progress)
         ecs = session.client("ecs")
         deployments: dict[str, str] = {}
@@ -144,9 +143,22 @@ def _up(root: Path, order: Order, on_progress: OnProgress | None, cancellation: 
         created=datetime.fromisoformat(facts.created),
         expires=rules.moment(facts.expires),
         cost=pricing.daily(made),
+        notes=_notes(described, outputs),
     )
     raise_unless_reached(receipt)
     return receipt
+
+
+def _down(root: Path, name: str, on_progress: OnProgress | None, cancellation: Cancellation) -> DestroyReceipt:
+    started = time.monotonic()
+    engine = find_engine(on_progress)
+    found = standing.locate(root, name, engine)
+    if found.region is None:  # a run that was killed before it made anything
+        Stack(found.backend, name, engine=engine, environment=os.environ).forget()
+        return DestroyReceipt(
+            environment=name, changes=(), summary=ChangeSummary(), duration=time.monotonic() - started
+        )
+    return runs.delete(name, found.found(root), engine, on_progress, None, cancellation)
 
 
 def _extend(
@@ -161,7 +173,6 @@ def _extend(
     started = time.monotonic()
     if ttl and (problem := rules.ttl_problem(ttl)):
         raise RefusedError(f"the time to live {problem}")
-    program.load_sdk()
     engine = find_engine(on_progress)
     standing_ = standing.locate(root, name, engine)
     facts = standing_.facts
@@ -172,10 +183,11 @@ def _extend(
     with found.target.open() as session:
         stack = Stack(found.backend, name, engine=engine, environment=session.environment, cancellation=cancellation)
         stack.refuse_if_locked()
+        runs.load_ahead(session)
         recover(stack, found.backend.project, session, on_progress)
         protected = facts.protect if protect is None else protect
         renewed = replace(facts, expires=rules.stamp(expires), protect=protected)
-        update = stack.up(ephemeral_program.program(renewed, outputs, found.backend.project), on_progress=on_progress)
+        update = stack.up(_program(renewed, outputs, found.backend.project), on_progress=on_progress)
     return ExtendReceipt(
         environment=name,
         expires=expires,
@@ -240,8 +252,8 @@ def _apply(
         priorities = _priorities(described, outputs, found, elbv2)
         facts = _facts(described, order, found, priorities)
         try:
-            made = ephemeral_program.program(facts, outputs, host.backend.project)
-            return facts, stack.up(made, on_progress=on_progress)
+            run = _program(facts, outputs, host.backend.project)
+            return facts, stack.up(run, on_progress=on_progress)
         except UpdateFailedError as error:
             if last or not any(_TAKEN in problem for problem in error.problems):
                 raise
@@ -281,6 +293,46 @@ def _refuse_taken(described: spec.Ephemeral, names: set[str], there: Listener) -
                 f"{described.name}: {rule}",
                 hint="`ecs-stack ephemeral prune` removes what no stack knows of; otherwise take another name.",
             )
+
+
+def _notes(described: spec.Ephemeral, outputs: StackOutputs) -> tuple[str, ...]:
+    """What is left to do until it is reached: on AWS its names have to be in the DNS."""
+    if described.target == LocalTarget.name or outputs.load_balancer is None:
+        return ()
+    unknown = sorted({route.host for route in described.routes.values() if route.host and not _resolves(route.host)})
+    if not unknown:
+        return ()
+    record = f"*.{described.domain} CNAME {outputs.load_balancer.dns_name}"
+    return (f"{', '.join(unknown)}: not in the DNS yet. One record serves all ephemeral environments: {record}",)
+
+
+def _resolves(host: str) -> bool:
+    try:
+        return bool(socket.getaddrinfo(host, None))
+    except OSError:
+        return False
+
+
+def _program(facts: EphemeralOutputs, host: StackOutputs, project: str) -> Callable[[], None]:
+    def run() -> None:
+        from ecs_stack import ephemeral_program, program  # loaded while the engine starts
+
+        program.load_sdk()
+        ephemeral_program.build(facts, host, project)
+
+    return run
+
+
+@contextmanager
+def _in_its_verbs(name: str) -> Iterator[None]:
+    """What comes from below knows of environments only: what to do now is said with the verbs of ephemeral ones."""
+    try:
+        yield
+    except EcsStackError as error:
+        for verb, own in (("up", "up"), ("destroy", "down")):
+            if error.hint:
+                error.hint = error.hint.replace(f"ecs-stack {verb} {name}", f"ecs-stack ephemeral {own} {name}")
+        raise
 
 
 def _facts(

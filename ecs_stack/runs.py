@@ -48,7 +48,7 @@ def preview(place: Place, *, on_progress: OnProgress | None, refresh: bool, canc
     with target.open() as session:
         place.refuse_elsewhere(engine, session)
         stack = place.stack(engine, session.environment, cancellation)
-        _load_ahead(session)
+        load_ahead(session)
         plan = stack.preview(_program(place), on_progress=on_progress, refresh=refresh)
     return pricing.planned(plan, place.spec, outputs)
 
@@ -112,7 +112,7 @@ def _up(
         place.refuse_elsewhere(engine, session)
         stack = place.stack(engine, session.environment, cancellation)
         refresh = refresh or stack.was_cut_short()
-        _load_ahead(session)
+        load_ahead(session)
         plan = stack.preview(_program(place), on_progress=on_progress, refresh=refresh)
         hosting.refuse_loss(plan, states.backend_of(place.root, place.spec), outputs)
         if approve:
@@ -223,7 +223,7 @@ def _program(place: Place) -> Callable[[], None]:
     return run
 
 
-def _load_ahead(session: Session) -> None:
+def load_ahead(session: Session) -> None:
     """Begins to load what a run needs once the engine calls back, while that starts: each takes half a second."""
 
     def load() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ecs_stack import ephemeral_program, ephemeral_runs, hosting, locate, runs, standing, targets
+from ecs_stack import ephemeral_runs, hosting, locate, runs, standing, targets
 from ecs_stack.automation import engine
 from ecs_stack.automation.backend import Backend
 from ecs_stack.automation.stacks import Update
@@ -149,8 +149,10 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
             return Preview(environment=self.name, changes=(), summary=ChangeSummary(delete=3), duration=1)
 
     class FakeTarget:
-        name = "local"
         region = "eu-west-1"
+
+        def __init__(self, name: str) -> None:
+            self.name = name
 
         def identify(self, *, account: str | None) -> None:
             pass
@@ -181,9 +183,10 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     for module in (runs, ephemeral_runs):
         monkeypatch.setattr(module, "recover", lambda *_, **__: None)
     monkeypatch.setattr(engine, "ensure", lambda say: "engine")
-    monkeypatch.setattr(targets, "make", lambda name, root, region: FakeTarget())
+    monkeypatch.setattr(targets, "make", lambda name, root, region: FakeTarget(name))
     monkeypatch.setattr(listener, "look", look)
-    monkeypatch.setattr(ephemeral_program, "program", facts)
+    monkeypatch.setattr(ephemeral_runs, "_program", facts)
+    monkeypatch.setattr(runs, "load_ahead", lambda session: None)
     monkeypatch.setattr(rollout, "wait", lambda outputs, **_: ())
     monkeypatch.setattr(rollout, "deployments", lambda outputs, **_: {})
     monkeypatch.setattr(task_definitions, "deregister", lambda *_, **__: None)
@@ -220,6 +223,37 @@ def test_any_other_failure_is_one(world: World, tmp_path: Path) -> None:
     with pytest.raises(UpdateFailedError):
         Ephemeral(tmp_path, "pr-42").up()
     assert len(world.made) == 1
+
+
+def test_what_to_do_now_is_said_with_its_own_verbs(world: World, tmp_path: Path) -> None:
+    hint = "Run `ecs-stack up pr-42` again, or `ecs-stack destroy pr-42`; `ecs-stack up pr-4` is another."
+    world.failures = [UpdateFailedError("failed", hint=hint)]
+    with pytest.raises(UpdateFailedError) as caught:
+        Ephemeral(tmp_path, "pr-42").up()
+    assert caught.value.hint == (
+        "Run `ecs-stack ephemeral up pr-42` again, or `ecs-stack ephemeral down pr-42`; `ecs-stack up pr-4` is another."
+    )
+
+
+def test_on_aws_it_says_which_dns_record_is_missing(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "envs" / "dev.yaml").write_text(DEV.replace("target: local", "target: aws"))
+    (tmp_path / "envs" / "preview.yaml").write_text("host: dev\ndomain: p.example.com\nservices: {api: }\n")
+    world.keep("dev", replace(HOST, cluster_arn=HOST.cluster_arn.replace("0" * 12, "1" * 12)))
+    known = {"pr-1.p.example.com"}
+
+    def resolve(host: str, port: None) -> list[str]:
+        if host not in known:
+            raise OSError("Name or service not known")
+        return ["an address"]
+
+    monkeypatch.setattr("socket.getaddrinfo", resolve)
+    assert Ephemeral(tmp_path, "pr-1").up().notes == ()
+    assert Ephemeral(tmp_path, "pr-2").up().notes == (
+        "pr-2.p.example.com: not in the DNS yet. One record serves all ephemeral environments: "
+        "*.p.example.com CNAME lb.example",
+    )
 
 
 def test_a_later_up_keeps_rules_owner_and_birthday_and_forgets_what_was_set(world: World, tmp_path: Path) -> None:
