@@ -139,13 +139,30 @@ def every(backend: Backend) -> tuple[tuple[Standing, Sequence[Mapping[str, Any]]
 
 
 def places(root: Path) -> list[Backend]:
-    """Every place where the states of the project's environments are kept."""
+    """Every place where the states of the project's environments are kept, and where there are any.
+
+    One that can't be read raises RefusedError, unless it is of environments only that host none: what may change a
+    host and its ephemeral environments often has no right to see production's state.
+    """
     found = {backend.url: backend for backend in states.backends(root, None)}
+    needed = set(found)
     for name in spec.names(root):
         with suppress(SpecError):  # `validate` says what is wrong with it
-            backend = states.backend_of(root, spec.load(root, name))
+            described = spec.load(root, name)
+            backend = states.backend_of(root, described)
             found[backend.url] = backend
-    return [backend for backend in found.values() if not backend.is_empty()]
+            if described.hosts_ephemeral:
+                needed.add(backend.url)
+    return [backend for backend in found.values() if not _is_empty(backend, needed=backend.url in needed)]
+
+
+def _is_empty(backend: Backend, *, needed: bool) -> bool:
+    try:
+        return backend.is_empty()
+    except RefusedError:
+        if needed:
+            raise
+        return True
 
 
 def resources_of(backend: Backend, name: str, engine: Engine | None = None) -> Sequence[Mapping[str, Any]]:

@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/reference_pol
 
 from __future__ import annotations
 
-#: What Describe and List calls need: none of these can be limited to resources.
+#: Looking, mostly: calls that AWS limits to no resource, and tags that say whose something is.
 LOOK = (
     "application-autoscaling:Describe*",
     "application-autoscaling:ListTagsForResource",
@@ -13,8 +13,10 @@ LOOK = (
     "ecs:Describe*",
     "ecs:List*",
     "elasticloadbalancing:Describe*",
+    # Which of an account's roles killed runs have left only the roles' tags say.
+    "iam:ListRoles",
+    "iam:ListRoleTags",
     "logs:DescribeLogGroups",
-    "tag:GetResources",
     # A revision has no ARN in this call's authorization.
     "ecs:DeregisterTaskDefinition",
     # The token is for the whole registry.

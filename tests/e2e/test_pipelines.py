@@ -68,6 +68,9 @@ class Calls(Faults):
         return super().next(operation)
 
 
+NIGHT = {"schedule": "17 3 * * *"}
+
+
 def text(target: str, forge: str, image: str) -> str:
     return target + HOST.replace("FORGE", forge).replace("WHERE", WHERE[forge]).replace("IMAGE", image)
 
@@ -246,4 +249,16 @@ def test_a_pull_request_before_jenkins(project: Project, pipeline: Pipeline, for
     assert f"**{listed['url']}**" in comment
     assert not pipeline.jenkins("Preview", GIT_COMMIT="no3")
     assert "wasn't made" in forge.ours[0], "nothing that an earlier build left"
-    project.run("ephemeral", "down", "pr-42")
+
+    # Jenkins runs nothing when a pull request is closed: what isn't open any more is pruned.
+    forge.open = [7, 42]
+    assert pipeline.github("prune", "prune", NIGHT), pipeline.log
+    assert previews(project) == ["pr-42"]
+    forge.failures = [500, 500, 500]
+    assert not pipeline.github("prune", "prune", NIGHT), "nobody knows what is open"
+    assert previews(project) == ["pr-42"]
+    forge.open = []
+    with allowed(project, "ecs-stack-dev-preview", "ecs:DeleteService"):
+        assert pipeline.github("prune", "prune", NIGHT), pipeline.log
+    assert previews(project) == []
+    assert get(project.run("status", "dev", "--json").json["services"][0]["url"])[0] == 200

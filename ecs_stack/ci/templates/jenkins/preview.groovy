@@ -45,7 +45,7 @@ stage('Prune previews') {
             string(credentialsId: 'ecs-stack-forge', variable: 'FORGE_TOKEN')
         ]) {
             sh '.venv/bin/ecs-stack ci open >open.txt'
-            sh '.venv/bin/ecs-stack ephemeral prune --yes --keep-open "$(cat open.txt)"'
+            sh '.venv/bin/ecs-stack ephemeral prune --yes --keep-open @open.txt'
         }
     }
 }
