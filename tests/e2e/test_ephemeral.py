@@ -113,7 +113,6 @@ def test_a_pull_request_from_open_to_close(host: Project) -> None:
     host.run("up", "dev", "--yes", "--refresh")
     host.add_program()
     host.shell(f"{ENV}; pulumi preview --stack pr-42 --expect-no-changes")
-    host.run("destroy", "dev", "--yes", code=2)
 
     # A push: in place, at the same address, with the same rules; what isn't said again is forgotten.
     rules = up_rules(host)
@@ -181,20 +180,19 @@ def test_twenty_at_once_from_twenty_processes(host: Project) -> None:
         finished(process)
 
 
-def test_a_host_takes_them_along_if_it_is_told_to(make_project: Callable[[Mapping[str, str]], Project]) -> None:
-    project = make_project({"dev": HOST, "preview": TEMPLATE})
-    project.run("up", "dev", "--yes")
-    up(project, "pr-1")
-    refused = project.run("destroy", "dev", "--yes", code=2)
+def test_a_host_takes_them_along_if_it_is_told_to(host: Project) -> None:
+    """The end of the host: the last test."""
+    up(host, "pr-1")
+    refused = host.run("destroy", "dev", "--yes", code=2)
     assert "Ephemeral environments stand on dev: pr-1" in refused.err
-    # What it would take from below them it doesn't.
-    project.edit("dev", "hosts_ephemeral: true", "hosts_ephemeral: false")
-    assert "delete or replace dev-lb-tasks, which ephemeral" in project.run("up", "dev", "--yes", code=2).err
-    project.edit("dev", "hosts_ephemeral: false", "hosts_ephemeral: true")
-    project.run("destroy", "dev", "--yes", "--with-ephemeral")
-    assert project.docker_objects()["containers"] == []
-    assert project.client("elbv2").describe_load_balancers()["LoadBalancers"] == []
-    assert project.run("list", "--json").json[0]["resources"] is None
+    # Nor does it take anything from below them.
+    host.edit("dev", "hosts_ephemeral: true", "hosts_ephemeral: false")
+    assert "delete or replace dev-lb-tasks, which ephemeral" in host.run("up", "dev", "--yes", code=2).err
+    host.edit("dev", "hosts_ephemeral: false", "hosts_ephemeral: true")
+    host.run("destroy", "dev", "--yes", "--with-ephemeral")
+    assert host.docker_objects()["containers"] == []
+    assert host.client("elbv2").describe_load_balancers()["LoadBalancers"] == []
+    assert host.run("list", "--json").json[0]["resources"] is None
 
 
 def up_rules(project: Project) -> list[Any]:
