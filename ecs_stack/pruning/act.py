@@ -118,7 +118,10 @@ class Pruner:
                     return verdict.why
                 found = now
         self._orphans(case)
-        if found is None or case.result.ground is Ground.ORPHANED:
+        if found is None:
+            case.home.forget(case.result.environment)
+            return None
+        if case.result.ground is Ground.ORPHANED:
             return None
         if case.result.ground is Ground.EMPTY:
             return self._empty(case)
