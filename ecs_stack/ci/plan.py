@@ -6,7 +6,6 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,9 @@ from ecs_stack.spec.loading import FOLDER, TEMPLATE
 
 #: What ``ci/images`` guesses that a service is built from, best first.
 _FOLDERS = ("services/{}", "{}", "apps/{}", "demo")
+
+
+_PACKAGE, _REQUIREMENTS = "ecs-stack", "requirements.txt"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,15 +83,18 @@ def make(root: Path, forge: str, variables: Mapping[str, str] = os.environ) -> P
             f"no environment on aws says that pipelines of {forge} deploy it",
             hint=f"Write `ci: {{{forge}: {_EXAMPLES[forge]}}}` into its file, and its `account`.",
         )
+    install = _install(root)
     problems = [*_problems(root, ours, variables), *_unlike(ours)]
-    if problems:
-        raise RefusedError(f"the environments lack what pipelines of {forge} need", problems=tuple(problems))
+    if install is None:
+        problems.append(f"{_REQUIREMENTS}: doesn't name {_PACKAGE}, and runners install it with that file")
+    if problems or install is None:
+        raise RefusedError(f"the project lacks what pipelines of {forge} need", problems=tuple(problems))
     project = Backend.local(root).project
     targets = {each.name: _target(project, each) for each in ours}
     first = ours[0].ci
     return Plan(
         branch=first.branch if first else "main",
-        install=_install(root),
+        install=install,
         python="3.12",
         deployments=tuple(sorted(targets.values(), key=lambda each: (each.protected, each.environment))),
         previews=_previews(root, ours, targets),
@@ -167,13 +172,16 @@ def _images(root: Path, host: spec.Environment) -> Iterator[Image]:
             yield Image(service=name, repository=f"{parsed.registry}/{parsed.repository}", folder=folder)
 
 
-def _install(root: Path) -> str:
-    """How a runner installs ecs-stack: from the checkout if that is ecs-stack's own, else as the project says."""
+def _install(root: Path) -> str | None:
+    """How a runner installs ecs-stack: from the checkout if that is ecs-stack's own, else as the project says.
+
+    None if it doesn't say: whatever an index has under that name would be installed.
+    """
     pip = "python -m pip install --quiet"
     file = root / "pyproject.toml"
     project: Mapping[str, Any] = tomllib.loads(file.read_text("utf-8")).get("project", {}) if file.is_file() else {}
-    if project.get("name") == "ecs-stack":
+    if project.get("name") == _PACKAGE:
         return f"{pip} --constraint constraints.txt ."
-    if (root / "requirements.txt").is_file():
-        return f"{pip} --requirement requirements.txt"
-    return f"{pip} ecs-stack=={metadata.version('ecs-stack')}"
+    requirements = root / _REQUIREMENTS
+    named = requirements.is_file() and _PACKAGE in requirements.read_text("utf-8")
+    return f"{pip} --requirement {_REQUIREMENTS}" if named else None

@@ -59,6 +59,7 @@ def write(root: Path, forge: str, **files: str) -> Path:
     folder = root / "envs"
     folder.mkdir(parents=True, exist_ok=True)
     (root / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
+    (root / "requirements.txt").write_text("ecs-stack @ file:///opt/ecs-stack.whl\n")
     (root / "services" / "api").mkdir(parents=True, exist_ok=True)
     (root / "services" / "api" / "Dockerfile").write_text("FROM scratch\n")
     texts = {"dev": DEV, "prod": PROD, "mine": MINE, "preview": "host: dev\n", **files}

@@ -184,6 +184,23 @@ def test_what_pipelines_cannot_do_without(tmp_path: Path, before: str, after: st
     assert not (root / ".github").exists()
 
 
+@pytest.mark.parametrize("text", [None, "requests\n"])
+def test_what_runners_install_is_said_by_the_project(tmp_path: Path, text: str | None) -> None:
+    """And by no index, where anybody may have taken the name."""
+    root = checkout.write(tmp_path, "github")
+    (root / "requirements.txt").unlink()
+    if text is not None:
+        (root / "requirements.txt").write_text(text)
+    with pytest.raises(RefusedError) as refused:
+        write(root, "github", variables={})
+    assert refused.value.problems == (
+        "requirements.txt: doesn't name ecs-stack, and runners install it with that file",
+    )
+    (root / "pyproject.toml").write_text('[project]\nname = "ecs-stack"\n')
+    write(root, "github", variables={})
+    assert "pip install --quiet --constraint constraints.txt ." in (root / ".github/workflows/deploy.yml").read_text()
+
+
 def test_previews_stand_on_an_environment_that_hosts_them(tmp_path: Path) -> None:
     root = checkout.write(tmp_path, "github", dev=checkout.DEV.replace("hosts_ephemeral: true", ""))
     with pytest.raises(RefusedError, match="doesn't host ephemeral environments"):

@@ -85,6 +85,7 @@ def calls() -> Calls:
 def project(make_project: Callable[[Mapping[str, str]], Project], calls: Calls) -> Project:
     """The host is up, with the roles of pipelines, and the files of all forges are there."""
     project = make_project({"dev": "", "preview": "host: dev\n"})
+    (project.root / "requirements.txt").write_text("ecs-stack\n")
     registry = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/demo:1"
     for forge in WHERE:
         project.write("dev", text(AWS, forge, registry))
