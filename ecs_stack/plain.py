@@ -12,6 +12,8 @@ from ecs_stack.errors import SpecError
 from ecs_stack.outputs import EXPORT, StackOutputs
 from ecs_stack.program import build
 
+_NO_STACK = "unknown stack"
+
 
 def run(root: Path) -> None:
     """Build the environment of the project in ``root`` that the stack is named after.
@@ -48,8 +50,13 @@ def _refuse_real_account(name: str, target: str) -> None:
 
 
 def _outputs(stack: str) -> StackOutputs | None:
-    """What a stack of this project exports, by the engine's own function for it; None if it exports nothing."""
+    """What a stack of this project exports, by the engine's own function for it; None without one, or before an up."""
     full = f"{pulumi.get_organization()}/{pulumi.get_project()}/{stack}"
-    read = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": full})
+    try:
+        read = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": full})
+    except Exception as error:
+        if _NO_STACK in str(error):  # the SDK has no type for it
+            return None
+        raise
     exported = (read.value or {}).get("outputs") or {}
     return StackOutputs.from_dict(exported[EXPORT]) if EXPORT in exported else None

@@ -196,3 +196,18 @@ def test_plain_pulumi_takes_a_local_one_to_no_real_account(tmp_path: Path, monke
     record(stack="pr-42")
     with pytest.raises(pulumi.RunError, match="this would go to a real account"):
         pulumi.runtime.test(lambda: plain.run(tmp_path))()
+
+
+@pytest.mark.usefixtures("stacks")
+def test_plain_pulumi_misses_a_host_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = pulumi.runtime.invoke
+
+    def invoke(token: str, args: Any) -> Any:
+        if args["name"].endswith("/dev"):
+            raise Exception('invocation returned an error: unknown stack "organization/shop/dev"')
+        return known(token, args)
+
+    monkeypatch.setattr(pulumi.runtime, "invoke", invoke)
+    record(stack="pr-42")
+    with pytest.raises(pulumi.RunError, match="There is no stack of dev, which pr-42 stands on"):
+        pulumi.runtime.test(lambda: plain.run(tmp_path))()
