@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import cdk, growth, local_cloud, measure, overhead, startup
+from benchmarks import cdk, ephemeral, growth, local_cloud, measure, overhead, startup
 from benchmarks.measure import Sample
 from ecs_stack import spec
 
@@ -120,3 +120,13 @@ def test_startup_runs_and_stays_within_its_budget_of_cpu_time() -> None:
     assert found
     # CPU time: a busy machine makes the clock useless, and the command waits for nothing.
     assert int(found[1]) <= startup.BUDGET * 1000
+
+
+def test_the_critical_path_of_an_ephemeral_up_is_in_its_log() -> None:
+    log = (
+        "    0.000  2026-11-24T13:31:28+00:00 ephemeral-up pr-1 in /x, pid 1\n"
+        "    1.000  [0/?] creating Provider aws\n    1.500  [14/?] created Service pr-1-api\n    2.100  [1/1] steady\n"
+    )
+    path = ephemeral.phases(log, opened=0.25, seconds=2.0)
+    assert path == {"begin": 1.25, "resources": 0.5, "task and health": 0.25}
+    assert sum(path.values()) == 2.0
