@@ -40,7 +40,7 @@ def shell_environment(root: Path, name: str | None = None) -> ShellEnvironment:
     described = spec.load(root, name) if name else None
     if described and described.target != targets.LocalTarget.name:
         raise RefusedError(
-            f"{name} runs on {described.target}, and this is for the local target",
+            f"the environment {name} runs on {described.target}, and this is for the local target",
             hint="Plain pulumi works there with your own credentials; docs/state.md has its PULUMI_BACKEND_URL.",
         )
     backend = states.backend_of(root, described) if described else Backend.local(root)

@@ -77,6 +77,6 @@ def _refuse_full(home: Path) -> None:
     free = shutil.disk_usage(folder).free
     if free < ROOM:
         raise RefusedError(
-            f"the disk of {home} is full: {free / 1e6:.1f} MB are free, and the state needs {ROOM / 1e6:.0f} MB",
+            f"the disk of {home} is full: {free / 1e6:.1f} MB are free, and the state needs {ROOM / 1e6:.1f} MB",
             hint="Make room on the disk, then run it again.",
         )

@@ -85,11 +85,17 @@ class Place:
             states.wake(self.root, self.described)
 
     def applied(self, engine: engines.Engine, target: Target) -> StackOutputs | None:
-        """The outputs of the stack as it is now; None before the first up. Refuses a stack of another target."""
+        """The outputs of the stack as it is now; None before the first up. Refuses a stack of another target, and an
+        ephemeral environment's: the file would make a whole environment of it."""
         stack = self.stack(engine, os.environ)
         if not stack.exists():
             return None
         outputs = read_outputs(stack.outputs())
+        if outputs and outputs.ephemeral:
+            raise RefusedError(
+                f"there is an ephemeral environment called {self.name}, and its file isn't for that",
+                hint=f"Give envs/{self.name}.yaml another name, or run `ecs-stack ephemeral down {self.name}` first.",
+            )
         accounts = {outputs.account} if outputs else stack.accounts()
         self._refuse_other(targets.of_accounts(accounts) or target.name, target.name)
         states.refuse_encrypted_otherwise(self.name, stack, states.backend_of(self.root, self.spec))

@@ -76,7 +76,8 @@ class Standing:
         target = targets.of_accounts(self.accounts) or targets.AwsTarget.name
         if self.region is None:
             raise NotFoundError(
-                f"{self.name} has no resources", hint=f"`ecs-stack ephemeral up {self.name}` makes them."
+                f"the environment {self.name} has no resources",
+                hint=f"`ecs-stack ephemeral up {self.name}` makes them.",
             )
         return Found(
             self.backend, targets.make(target, root, self.region), self.outputs, targets.account_of(self.accounts)
@@ -110,7 +111,7 @@ def refuse_ordinary(found: Standing) -> None:
     """Raises RefusedError for a stack that isn't an ephemeral environment's."""
     if found.host is None and found.resources:
         raise RefusedError(
-            f"{found.name} isn't an ephemeral environment, and its stack is left alone",
+            f"the environment {found.name} isn't an ephemeral one, and its stack is left alone",
             hint=f"`ecs-stack status {found.name}` and `ecs-stack destroy {found.name}` are for it.",
         )
 

@@ -13,6 +13,6 @@ def require(run: Run, name: str) -> None:
     """
     if isinstance(run.forge, GitHub) and not run.forge.asks_for_approval(name):
         raise RefusedError(
-            f"{name} is protected, and GitHub deploys it without asking anybody",
+            f"the environment {name} is protected, and GitHub deploys it without asking anybody",
             hint=f"In the repository's settings, under Environments, give {name} required reviewers.",
         )

@@ -143,13 +143,13 @@ def _document(source: Path) -> Mapping[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
-        raise RefusedError(f"{source} can't be read: {error}") from error
+        raise RefusedError(f"the file {source} can't be read: {error}") from error
     if not text.strip():
         return None
     try:
         document = json_module.loads(text)
     except ValueError as error:
-        raise RefusedError(f"{source} isn't JSON: {error}", hint="Its command needs --json.") from error
+        raise RefusedError(f"the file {source} isn't JSON: {error}", hint="Its command needs --json.") from error
     if not isinstance(document, dict):
-        raise RefusedError(f"{source} holds no JSON object")
+        raise RefusedError(f"the file {source} holds no JSON object")
     return document

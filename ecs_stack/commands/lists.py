@@ -39,6 +39,6 @@ def _text(option: str, given: str) -> tuple[str, str]:
         return given, f"the list of {option}"
     file = Path(given[1:])
     try:
-        return file.read_text("utf-8"), str(file)
+        return file.read_text("utf-8"), f"the file {file}"
     except (OSError, UnicodeDecodeError) as error:
-        raise RefusedError(f"{file} can't be read: {error}") from error
+        raise RefusedError(f"the file {file} can't be read: {error}") from error

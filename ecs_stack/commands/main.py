@@ -104,7 +104,8 @@ def _report(error: EcsStackError, words: Sequence[str]) -> int:
 def _usage(error: typer.BadParameter) -> RefusedError:
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "ecs-stack"
-    message, known = error.format_message(), []
+    # pydantic's words, which typer reads choices with.
+    message, known = error.format_message().replace("Value error, ", ""), []
     if context and "argument 'ENV'" in message:
         known = completion.environments(context, "")
     there_are = f"There are: {', '.join(known)}. " if known else ""

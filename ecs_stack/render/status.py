@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from ecs_stack.outputs import StackOutputs
 from ecs_stack.render.money import daily
-from ecs_stack.render.words import clock, sentence, shorten
+from ecs_stack.render.words import clock, sentence
 from ecs_stack.results import EnvironmentStatus, EnvironmentSummary, LocalStatus, LogLine, ServiceStatus
 
 #: How many of a service's last events and stopped tasks the text shows; ``--json`` has more.
@@ -52,9 +52,9 @@ def environments(found: Sequence[EnvironmentSummary]) -> RenderableType:
 
 
 def outputs(found: StackOutputs) -> RenderableType:
-    """Every output by its path."""
+    """Every output by its path; ``cost`` has the billables, in words."""
     table = Columns("output", "value")
-    for path, value in _leaves("", found.to_dict()):
+    for path, value in _leaves("", {**found.to_dict(), "billables": None}):
         table.add_row(path, value)
     return table
 
@@ -130,17 +130,24 @@ class Columns:
         self._rows.append([Text(cell) if isinstance(cell, str) else cell for cell in cells])
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
-        columns = zip(self._names, *self._rows, strict=True)
-        width = sum(2 + max(len(line) for cell in column for line in str(cell).split("\n")) for column in columns) - 2
-        if width > options.max_width:
+        rows = [[Text(name, style="dim") for name in self._names], *self._rows]
+        lines = [line for row in rows for line in zip_longest(*(cell.split() for cell in row), fillvalue=Text())]
+        widths = [max(cell.cell_len for cell in column) for column in zip(*lines, strict=True)]
+        if sum(widths) + 2 * (len(widths) - 1) > options.max_width:
             yield from self._blocks()
             return
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-        for name, right in zip(self._names, self._right, strict=True):
-            table.add_column(name, justify="right" if right else "left", no_wrap=True)
-        for row in self._rows:
-            table.add_row(*row)
-        yield table
+        for line in lines:
+            yield self._line(line, widths)
+
+    def _line(self, cells: Sequence[Text], widths: Sequence[int]) -> Text:
+        """Without spaces at its end: for who copies it, or reads it from a pipe."""
+        line = Text()
+        for cell, width, right in zip(cells, widths, self._right, strict=True):
+            space = " " * (width - cell.cell_len)
+            line.append("  " if line else "")
+            line.append_text(Text.assemble(space, cell) if right else Text.assemble(cell, space))
+        line.rstrip()
+        return line
 
     def _blocks(self) -> Iterator[Text]:
         for first, *rest in self._rows:
@@ -151,6 +158,9 @@ class Columns:
 
 def _leaves(path: str, value: object) -> list[tuple[str, str]]:
     if isinstance(value, dict):
-        inner = ((f"{path}.{key}" if path else key, item) for key, item in value.items())
-        return [leaf for name, item in inner for leaf in _leaves(name, item)]
-    return [] if value is None else [(path, shorten(str(value), 200))]
+        inner = [(f"{path}.{key}" if path else key, item) for key, item in value.items()]
+    elif isinstance(value, list | tuple):
+        inner = [(f"{path}[{number}]", item) for number, item in enumerate(value)]
+    else:
+        return [] if value is None else [(path, str(value))]
+    return [leaf for name, item in inner for leaf in _leaves(name, item)]

@@ -24,8 +24,13 @@ def clock(at: datetime) -> str:
 
 
 def sentence(text: str) -> str:
-    """With a capital at its start."""
-    return text[:1].upper() + text[1:]
+    """With a capital at its start, unless that is a name or a path: those mean what they are.
+
+    >>> sentence("there is no stack for dev"), sentence("pr-42 stands on dev"), sentence("api.github.com answers 403")
+    ('There is no stack for dev', 'pr-42 stands on dev', 'api.github.com answers 403')
+    """
+    first = text.split(" ", 1)[0]
+    return text[:1].upper() + text[1:] if first.rstrip(",:").replace("'", "").isalpha() else text
 
 
 def shorten(text: str, length: int) -> str:

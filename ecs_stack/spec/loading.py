@@ -121,15 +121,17 @@ def _unknown(root: Path, name: str) -> SpecError:
         hint = f"{root.resolve()} has no {FOLDER}/ folder: run in the folder of an ecs-stack project."
     else:
         hint = f"{_choices(root, name)} To make it, write {FOLDER}/{name}.yaml."
+        if (root / FOLDER / f"{TEMPLATE}.yaml").is_file():
+            hint += f" Ephemeral ones have no file: `ecs-stack ephemeral up {name}`."
     return SpecError(f"There is no environment '{name}' ({FOLDER}/{name}.yaml).", hint=hint)
 
 
-def wrong(what: str, problems: list[Problem]) -> SpecError:
-    """All that is wrong with ``what``, in the order of the files."""
+def wrong(what: str, problems: list[Problem], *, schema: str = "schema") -> SpecError:
+    """All that is wrong with ``what``, in the order of the files; ``schema`` is the command that prints its fields."""
     ordered = sorted(set(problems), key=lambda p: (p.mark.file, p.mark.line, p.mark.column, p.path, p.text))
     count = "1 problem" if len(ordered) == 1 else f"{len(ordered)} problems"
     return SpecError(
         f"{what} has {count}.",
         problems=tuple(str(problem) for problem in ordered),
-        hint="Nothing was touched. `ecs-stack schema` prints every field there is.",
+        hint=f"Nothing was touched. `ecs-stack {schema}` prints every field there is.",
     )

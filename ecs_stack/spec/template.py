@@ -24,6 +24,9 @@ from ecs_stack.spec.service import Route, Service
 
 LOCAL_DOMAIN = "localhost"
 
+#: The command that prints every field that there is.
+_SCHEMA = "schema --template"
+
 _HOST = re.compile(rf"(?!{loading.TEMPLATE}$){loading.NAME.pattern}")
 _BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 #: A new target is healthy after one check. 5 seconds is the shortest interval that ELB takes (CreateTargetGroup).
@@ -140,7 +143,7 @@ def load_ephemeral(root: Path, request: Request) -> Ephemeral:
         )
         problems.append(Problem(tree.mark, "domain", text))
     if problems or domain is None:
-        raise loading.wrong(f"The ephemeral environment '{request.name}'", problems)
+        raise loading.wrong(f"The ephemeral environment '{request.name}'", problems, schema=_SCHEMA)
     changed = _Changed.model_validate(document.plain(shown)).services
     resolved = Ephemeral(
         name=request.name,
@@ -216,7 +219,7 @@ def _template(root: Path, request: Request) -> Node:
     if found.readable:
         problems += explain.problems(TemplateFile, tree)
     if problems:
-        raise loading.wrong("The template of ephemeral environments", problems)
+        raise loading.wrong("The template of ephemeral environments", problems, schema=_SCHEMA)
     return tree
 
 

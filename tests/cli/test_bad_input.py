@@ -263,6 +263,28 @@ def test_a_stack_of_another_account(
 
 
 @pytest.mark.engine
+def test_a_file_called_as_an_ephemeral_environment_is(
+    project: Path,
+    refused: Callable[..., str],
+    stack: Callable[[dict[str, Any]], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    facts = {"host": "test", "owner": "me", "created": "2026-05-01T10:00:00Z", "expires": "none", "spec": {}}
+    outputs = _outputs(account="000000000000")
+    stack({EXPORT: {**outputs[EXPORT], "ephemeral": facts}})
+    monkeypatch.setattr(targets.LocalTarget, "check", lambda *_, **__: None)
+    for verb in (["preview"], ["up", "--yes"]):
+        said = refused(*verb, "dev")
+        assert "There is an ephemeral environment called dev, and its file isn't for that" in said
+        assert "`ecs-stack ephemeral down dev`" in said
+
+
+def test_a_name_without_a_file_may_be_an_ephemeral_environments(project: Path, refused: Callable[..., str]) -> None:
+    _write(project, "host: dev\n", "preview")
+    assert "Ephemeral ones have no file: `ecs-stack ephemeral up pr-7`." in refused("preview", "pr-7")
+
+
+@pytest.mark.engine
 @pytest.mark.parametrize(("text", "account"), [(AWS, "111111111111"), (GOOD, "000000000000")], ids=["aws", "local"])
 def test_a_stack_of_another_region(
     project: Path,
@@ -421,7 +443,7 @@ def test_a_full_disk(project: Path, refused: Callable[..., str], monkeypatch: py
     use(home.ROOM - 1)
     for command in (["preview", "dev"], ["up", "dev", "--yes"], ["local", "start"], ["local", "env"]):
         said = refused(*command)
-        assert f"The disk of {project}/.ecs-stack is full: 8.4 MB are free, and the state needs 8 MB" in said
+        assert f"The disk of {project}/.ecs-stack is full: 8.4 MB are free, and the state needs 8.4 MB" in said
         assert "Make room on the disk" in said
 
 

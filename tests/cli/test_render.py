@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
+from ecs_stack.outputs import StackOutputs
 from ecs_stack.render import changes, documents, progress, receipts, status
-from ecs_stack.render.words import duration, shorten
+from ecs_stack.render.words import duration, sentence, shorten
 from ecs_stack.results import (
     ChangeKind,
     ChangeSummary,
@@ -201,6 +202,28 @@ def test_status_fits_narrow_terminals(width: int) -> None:
     assert "34567" in "".join(lines).replace(" ", "")
 
 
+def test_a_table_has_no_spaces_at_its_ends() -> None:
+    table = status.Columns("name", ">count", "where")
+    table.add_row("a", "5", "x")
+    table.add_row("long", "12", "yy\nzzz")
+    assert shown(table) == ["NAME  COUNT  WHERE", "a         5  x", "long     12  yy", "             zzz"]
+
+
+def test_outputs_are_whole_however_long() -> None:
+    outputs = StackOutputs(
+        environment="dev",
+        region="eu-west-1",
+        vpc_id="vpc-1",
+        cluster_name="dev",
+        cluster_arn="arn:" + "x" * 400,
+        private_subnet_ids=("subnet-1", "subnet-2"),
+    )
+    lines = shown(status.outputs(outputs), width=1000)
+    assert "cluster_arn            arn:" + "x" * 400 in lines
+    assert "private_subnet_ids[1]  subnet-2" in lines
+    assert not any("billables" in line for line in lines)
+
+
 def test_the_local_cloud() -> None:
     found = LocalStatus(
         running=True,
@@ -266,3 +289,19 @@ def test_documents_have_the_fields_of_the_results() -> None:
 def test_words() -> None:
     assert [duration(s) for s in (0.84, 41.3, 185)] == ["0.8 s", "41 s", "3 min 5 s"]
     assert shorten("a\n b", 9) == "a b"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("there is no stack", "There is no stack"),
+        ("isn't there", "Isn't there"),
+        ("interrupted: 3 of 5", "Interrupted: 3 of 5"),
+        ("pr-42 stands on dev", "pr-42 stands on dev"),
+        ("github:x must be github:OWNER/REPOSITORY", "github:x must be github:OWNER/REPOSITORY"),
+        ("envs/dev.yaml can't be read", "envs/dev.yaml can't be read"),
+        ("", ""),
+    ],
+)
+def test_a_name_gets_no_capital_at_the_start_of_a_sentence(text: str, expected: str) -> None:
+    assert sentence(text) == expected
