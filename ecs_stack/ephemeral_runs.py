@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ecs_stack import pricing, runs, spec, standing
+from ecs_stack import hosting, pricing, runs, spec, standing
 from ecs_stack.automation.engine import Engine
 from ecs_stack.automation.stacks import Stack, Update
 from ecs_stack.cancellation import Cancellation
@@ -153,12 +153,25 @@ def _down(root: Path, name: str, on_progress: OnProgress | None, cancellation: C
     started = time.monotonic()
     engine = find_engine(on_progress)
     found = standing.locate(root, name, engine)
-    if found.region is None:  # a run that was killed before it made anything
-        Stack(found.backend, name, engine=engine, environment=os.environ).forget()
-        return DestroyReceipt(
-            environment=name, changes=(), summary=ChangeSummary(), duration=time.monotonic() - started
+    if found.region is not None:
+        return runs.delete(name, found.found(root), engine, on_progress, None, cancellation)
+    if name in spec.names(root):
+        raise RefusedError(
+            f"the environment {name} isn't an ephemeral one, and its stack is left alone",
+            hint=f"`ecs-stack destroy {name}` is for it.",
         )
-    return runs.delete(name, found.found(root), engine, on_progress, None, cancellation)
+    # A run was killed before it wrote down what it made, or after it deleted all of it.
+    for target, account in hosting.grounds(root):
+        target.identify(account=account)
+        with target.open() as session:
+            stack = Stack(
+                found.backend, name, engine=engine, environment=session.environment, cancellation=cancellation
+            )
+            stack.refuse_if_locked()
+            recover(stack, found.backend.project, session, on_progress)
+            runs.deregister(name, found.backend.project, session)
+    Stack(found.backend, name, engine=engine, environment=os.environ).forget()
+    return DestroyReceipt(environment=name, changes=(), summary=ChangeSummary(), duration=time.monotonic() - started)
 
 
 def _extend(
@@ -205,7 +218,7 @@ def _host(root: Path, name: str, engine: Engine) -> tuple[Found, StackOutputs]:
     outputs = host.need_outputs(name)
     if outputs.load_balancer is None:
         raise RefusedError(
-            f"{name} has no load balancer, so nothing of an ephemeral environment would be reached",
+            f"the environment {name} has no load balancer, so nothing of an ephemeral environment would be reached",
             hint=f"Give a service of envs/{name}.yaml a route, then run `ecs-stack up {name}`.",
         )
     if not outputs.private_subnet_ids:
@@ -215,7 +228,7 @@ def _host(root: Path, name: str, engine: Engine) -> tuple[Found, StackOutputs]:
         )
     if outputs.load_balancer.tasks_security_group_id is None:
         raise RefusedError(
-            f"{name} doesn't host ephemeral environments",
+            f"the environment {name} doesn't host ephemeral environments",
             hint=f"Write `hosts_ephemeral: true` into envs/{name}.yaml, then run `ecs-stack up {name}`.",
         )
     return host, outputs
@@ -229,7 +242,7 @@ def _standing(host: Found, described: spec.Ephemeral, engine: Engine) -> Standin
     standing.refuse_ordinary(found)
     if found.host not in (None, described.host):
         raise RefusedError(
-            f"{described.name} stands on {found.host}, not on {described.host}",
+            f"the environment {described.name} stands on {found.host}, not on {described.host}",
             hint=f"Take it down first: `ecs-stack ephemeral down {described.name}`.",
         )
     return found
@@ -265,8 +278,8 @@ def _apply(
 def _priorities(
     described: spec.Ephemeral, outputs: StackOutputs, found: Standing | None, elbv2: Any
 ) -> Mapping[str, int]:
-    kept = {name: at for name, at in (found.priorities if found else {}).items() if name in described.routes}
-    missing = described.routes.keys() - kept.keys()
+    kept = {name: at for name, at in (found.priorities if found else {}).items() if name in described.listener_rules}
+    missing = described.listener_rules.keys() - kept.keys()
     if not missing or outputs.load_balancer is None:
         return kept
     balancer = outputs.load_balancer
@@ -280,7 +293,7 @@ def _priorities(
         rules=len(missing),
         target_groups=max(groups - (found.target_groups if found else 0), 0),
     )
-    return routes.ephemeral_priorities(described.routes, kept=kept, taken=there.rules, seed=described.name)
+    return routes.ephemeral_priorities(described.listener_rules, kept=kept, taken=there.rules, seed=described.name)
 
 
 def _refuse_taken(described: spec.Ephemeral, names: set[str], there: Listener) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from ecs_stack import standing
+from pathlib import Path
+
+from ecs_stack import spec, standing, targets
 from ecs_stack.automation.backend import Backend
 from ecs_stack.errors import RefusedError
 from ecs_stack.outputs import StackOutputs
 from ecs_stack.results import ChangeKind, Preview, ResourceChange
 from ecs_stack.rules import names
 from ecs_stack.standing import Standing
+from ecs_stack.targets import Target
 
 #: What every ephemeral environment uses of its host. AWS refuses to delete most of them while it does, after minutes.
 _SHARED = {
@@ -38,6 +41,13 @@ def refuse_destroy(found: tuple[Standing, ...], host: str) -> None:
         )
 
 
+def grounds(root: Path) -> list[tuple[Target, str | None]]:
+    """Where ephemeral environments may be, by the files of the environments that host them: target and account."""
+    described = [spec.load(root, name) for name in spec.names(root)]
+    found = {(each.target, each.region, each.account) for each in described if each.hosts_ephemeral}
+    return [(targets.make(name, root, region), account) for name, region, account in sorted(found, key=str)]
+
+
 def refuse_loss(plan: Preview, backend: Backend, outputs: StackOutputs | None) -> None:
     """Raises RefusedError if a plan deletes or replaces what ephemeral environments use of the environment."""
     if outputs is None or outputs.load_balancer is None or outputs.load_balancer.tasks_security_group_id is None:
@@ -57,8 +67,8 @@ def refuse_loss(plan: Preview, backend: Backend, outputs: StackOutputs | None) -
 
 def _uses(environment: Standing, host: str, change: ResourceChange) -> bool:
     if change.type == _TARGET_GROUP:
-        borrowed = environment.outputs.borrowed if environment.outputs else {}
-        return change.name in {names.auto(f"{host}-{service}", names.TARGET_GROUP) for service in borrowed}
+        used = environment.outputs.forwarded if environment.outputs else set()
+        return change.name in {names.auto(f"{host}-{service}", names.TARGET_GROUP) for service in used}
     if change.type == _SECURITY_GROUP:
         return change.name in {names.auto(f"{host}-{part}", names.SECURITY_GROUP) for part in ("lb", "lb-tasks")}
     return change.type in _SHARED

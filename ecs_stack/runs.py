@@ -199,19 +199,22 @@ def delete(
             approve(plan)
         recover(stack, found.backend.project, session, on_progress)
 
-        def last() -> None:
-            # Revisions outlive the stack: a deployment may go back to any of them (docs/adr/0005).
-            tags = {PROJECT: found.backend.project, ENVIRONMENT: name}
-            with translated(name, changed=True):
-                task_definitions.deregister(f"{name}-", tags, ecs=session.client("ecs"))
-
-        update = stack.destroy(on_progress=on_progress, plan=plan, last=last)
+        update = stack.destroy(
+            on_progress=on_progress, plan=plan, last=lambda: deregister(name, found.backend.project, session)
+        )
     return DestroyReceipt(
         environment=name,
         changes=update.changes,
         summary=update.summary,
         duration=time.monotonic() - started,
     )
+
+
+def deregister(name: str, project: str, session: Session) -> None:
+    """Revisions outlive the stack: a deployment may go back to any of them (docs/adr/0005)."""
+    with translated(name, changed=True):
+        tags = {PROJECT: project, ENVIRONMENT: name}
+        task_definitions.deregister(f"{name}-", tags, ecs=session.client("ecs"))
 
 
 def _program(place: Place) -> Callable[[], None]:

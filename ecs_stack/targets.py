@@ -237,17 +237,22 @@ class AwsTarget(Target):
     def variables(self, base: Mapping[str, str]) -> Mapping[str, str]:
         return base
 
-    def _client(self, service: str, region: str) -> Any:
+    @functools.cached_property
+    def _session(self) -> Any:
+        """One for all clients: each reads the credentials and the descriptions of the services anew, for 0.1 s."""
         import boto3
-        import botocore.config
         import botocore.session
 
-        core = botocore.session.Session()
+        return boto3.Session(region_name=self.region, botocore_session=botocore.session.Session())
+
+    def _client(self, service: str, region: str) -> Any:
+        import botocore.config
+
         # AWS_MAX_ATTEMPTS and AWS_RETRY_MODE, or the profile's. boto3's own default is "legacy", which gives up early.
+        core = self._session._session
         mode, attempts = core.get_config_variable("retry_mode"), core.get_config_variable("max_attempts")
         retries: Any = {"mode": mode if mode == "adaptive" else "standard", "total_max_attempts": attempts or _ATTEMPTS}
-        session: Any = boto3.Session(region_name=region, botocore_session=core)
-        return session.client(service, config=botocore.config.Config(retries=retries))
+        return self._session.client(service, region_name=region, config=botocore.config.Config(retries=retries))
 
     def urls(self, outputs: StackOutputs) -> dict[str, str]:
         balancer = outputs.load_balancer

@@ -1,0 +1,235 @@
+"""What a prune of an AWS account would take away, by states in a folder and in a bucket, and by tags; moto is AWS."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from ecs_stack.commands.main import main
+from ecs_stack.errors import RefusedError, SpecError
+from ecs_stack.operations import clock, orphans
+from ecs_stack.pruning import sites
+from ecs_stack.pruning.prune import prune_ephemeral
+from ecs_stack.pruning.results import Ground, PruneReceipt, Reason
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+PAST, FUTURE = "2026-11-24T11:59:59Z", "2026-11-24T12:00:01Z"
+ACCOUNT = "123456789012"  # moto's
+REGION = "eu-west-1"
+DEV = f"""target: aws
+region: {REGION}
+account: "{ACCOUNT}"
+hosts_ephemeral: true
+services:
+  api: {{image: "nginx:1", cpu: 256, memory: 512, port: 80, route: {{path: "/*"}}}}
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "PULUMI_BACKEND_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setattr(clock, "agreed", lambda sts: NOW)
+    # One kind stands for all: moto takes a second to begin with EC2, and the other kinds are looked for in e2e.
+    monkeypatch.setattr(orphans, "EPHEMERAL", tuple(each for each in orphans.EPHEMERAL if each[0] == "log group"))
+    monkeypatch.setattr(sites, "_SERVICES", ("logs",))
+    (tmp_path / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
+    (tmp_path / "envs").mkdir()
+    write(tmp_path)
+    with mock_aws():
+        yield tmp_path
+
+
+def write(root: Path, more: str = "") -> None:
+    (root / "envs" / "dev.yaml").write_text(DEV + more)
+
+
+def stack(root: Path, name: str, tags: Mapping[str, str] = {}, *, shared: bool = False, account: str = ACCOUNT) -> None:
+    """A state with a service and what tells region and account; ``tags`` make it ephemeral."""
+    arn = f"arn:aws:ecs:{REGION}:{account}:service/dev/{name}"
+    urn = f"urn:pulumi:{name}::shop::"
+    resources = [
+        {"urn": f"{urn}pulumi:pulumi:Stack::shop-{name}", "type": "pulumi:pulumi:Stack"},
+        {"urn": f"{urn}p::aws", "type": "pulumi:providers:aws", "inputs": {"region": REGION}},
+        {
+            "urn": f"{urn}s::{name}-api",
+            "type": "aws:ecs/service:Service",
+            "id": arn,
+            "inputs": {"tags": dict(tags)},
+            "outputs": {"arn": arn},
+        },
+    ]
+    text = json.dumps({"version": 3, "checkpoint": {"latest": {"resources": resources}}})
+    key = f".pulumi/stacks/shop/{name}.json"
+    if shared:
+        boto3.client("s3", region_name=REGION).put_object(Bucket="states", Key=key, Body=text.encode())
+        return
+    file = root / ".ecs-stack/state" / key
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+
+
+def bucket(root: Path) -> None:
+    boto3.client("s3", region_name=REGION).create_bucket(
+        Bucket="states", CreateBucketConfiguration={"LocationConstraint": REGION}
+    )
+    write(root, "state: {backend: s3://states}\n")
+
+
+def tags(name: str, expires: str = FUTURE, **more: str) -> dict[str, str]:
+    return {
+        "ecs-stack:project": "shop",
+        "ecs-stack:environment": name,
+        "ecs-stack:host": "dev",
+        "ecs-stack:owner": "ann",
+        "ecs-stack:expires": expires,
+        **{f"ecs-stack:{key}": value for key, value in more.items()},
+    }
+
+
+def log_group(name: str, carried: Mapping[str, str]) -> None:
+    boto3.client("logs", region_name=REGION).create_log_group(logGroupName=name, tags=dict(carried))
+
+
+def log_groups() -> set[str]:
+    found = boto3.client("logs", region_name=REGION).describe_log_groups()["logGroups"]
+    return {each["logGroupName"] for each in found}
+
+
+def goes(receipt: PruneReceipt) -> dict[str, Ground]:
+    return {each.environment: each.ground for each in receipt.going}
+
+
+def stays(receipt: PruneReceipt) -> dict[str, Reason]:
+    return {each.environment: each.reason for each in receipt.staying}
+
+
+def test_what_no_state_knows_goes_at_once_where_everybody_keeps_theirs(root: Path) -> None:
+    bucket(root)
+    stack(root, "dev", shared=True)
+    log_group("/ecs/pr-1/api", tags("pr-1"))
+    assert goes(prune_ephemeral(root, dry_run=True)) == {"pr-1": Ground.ORPHANED}
+
+
+@pytest.mark.parametrize("expires", [FUTURE, "never", "tomorrow"])
+def test_what_may_be_in_somebody_elses_folder_stays_until_it_expires(root: Path, expires: str) -> None:
+    stack(root, "dev")
+    log_group("/ecs/pr-1/api", tags("pr-1", expires))
+    log_group("/ecs/pr-2/api", tags("pr-2", PAST))
+    receipt = prune_ephemeral(root, dry_run=True)
+    assert goes(receipt) == {"pr-2": Ground.ORPHANED}
+    assert stays(receipt) == {"pr-1": Reason.UNSURE}
+
+
+def test_what_stands_on_a_host_that_isnt_seen_stays_until_it_expires(root: Path) -> None:
+    bucket(root)
+    log_group("/ecs/pr-1/api", tags("pr-1"))
+    assert stays(prune_ephemeral(root, dry_run=True)) == {"pr-1": Reason.UNSURE}
+    stack(root, "dev", shared=True, account="999999999999")
+    with pytest.raises(RefusedError, match=f"these credentials are for account {ACCOUNT}"):
+        prune_ephemeral(root)
+    assert log_groups() == {"/ecs/pr-1/api"}
+
+
+def test_the_latest_end_of_what_belongs_together_holds(root: Path) -> None:
+    stack(root, "dev")
+    log_group("/ecs/pr-1/api", tags("pr-1", PAST))
+    log_group("/ecs/pr-1/web", tags("pr-1", FUTURE))
+    assert stays(prune_ephemeral(root, dry_run=True)) == {"pr-1": Reason.UNSURE}
+
+
+def test_a_protected_one_stays_even_if_only_its_tags_say_so(root: Path) -> None:
+    bucket(root)
+    stack(root, "dev", shared=True)
+    log_group("/ecs/pr-1/api", tags("pr-1", PAST, protect="true"))
+    log_group("/ecs/pr-1/web", tags("pr-1", PAST))
+    stack(root, "pr-2", tags("pr-2", PAST, protect="true"), shared=True)
+    receipt = prune_ephemeral(root, dry_run=True)
+    assert stays(receipt) == {"pr-1": Reason.PROTECTED, "pr-2": Reason.PROTECTED}
+    assert goes(receipt) == {}
+
+
+def test_nothing_of_others_is_looked_at(root: Path) -> None:
+    bucket(root)
+    stack(root, "dev", shared=True)
+    ordinary = tags("staging", PAST)
+    del ordinary["ecs-stack:host"]
+    log_group("/ecs/staging/api", ordinary)
+    log_group("/ecs/pr-1/api", tags("pr-1", PAST) | {"ecs-stack:project": "other"})
+    log_group("/ecs/pr-2/api", {})
+    log_group("/ecs/dev/api", tags("dev", PAST))
+    receipt = prune_ephemeral(root)
+    assert goes(receipt) == {}
+    assert stays(receipt) == {"dev": Reason.UNSURE}
+    assert log_groups() == {"/ecs/staging/api", "/ecs/pr-1/api", "/ecs/pr-2/api", "/ecs/dev/api"}
+
+
+def test_a_stack_that_isnt_ephemeral_stays_whatever_is_open(root: Path) -> None:
+    stack(root, "dev")
+    stack(root, "pr-1")
+    assert goes(prune_ephemeral(root, keep_open=[], dry_run=True)) == {}
+
+
+def test_stacks_are_judged_by_their_tags_where_no_up_got_to_its_end(root: Path) -> None:
+    stack(root, "dev")
+    for name, expires in (("pr-1", PAST), ("pr-2", FUTURE), ("pr-3", "never"), ("demo", "never")):
+        stack(root, name, tags(name, expires))
+    receipt = prune_ephemeral(root, keep_open=["2"], dry_run=True)
+    assert goes(receipt) == {"pr-1": Ground.EXPIRED, "pr-3": Ground.CLOSED}
+    assert stays(receipt) == {"pr-2": Reason.OPEN, "demo": Reason.PINNED}
+
+
+def test_orphans_are_deleted_and_their_absence_is_told(root: Path) -> None:
+    bucket(root)
+    stack(root, "dev", shared=True)
+    log_group("/ecs/pr-1/api", tags("pr-1"))
+    log_group("/ecs/pr-1/theirs", {})
+    receipt = prune_ephemeral(root)
+    assert [(each.environment, each.outcome) for each in receipt.going] == [("pr-1", "gone")]
+    assert log_groups() == {"/ecs/pr-1/theirs"}
+    assert {each.kind: each.deleted for each in receipt.absence if each.deleted} == {"log group": 1}
+    assert not any(each.left for each in receipt.absence)
+    left = boto3.client("s3", region_name=REGION).list_objects_v2(Bucket="states")["Contents"]
+    assert [each["Key"] for each in left] == [".pulumi/stacks/shop/dev.json"], "no lock is left"
+
+
+def test_another_accounts_environments_stay_and_the_others_are_judged(root: Path) -> None:
+    stack(root, "dev")
+    stack(root, "pr-1", tags("pr-1", PAST))
+    stack(root, "pr-2", tags("pr-2", PAST), account="999999999999")
+    receipt = prune_ephemeral(root, dry_run=True)
+    assert goes(receipt) == {"pr-1": Ground.EXPIRED}
+    assert stays(receipt) == {"pr-2": Reason.ELSEWHERE}
+
+
+def test_without_a_look_at_every_state_nothing_is_judged(root: Path) -> None:
+    stack(root, "dev")
+    log_group("/ecs/pr-1/api", tags("pr-1", PAST))
+    (root / "envs" / "staging.yaml").write_text("target: awz\n")
+    with pytest.raises(SpecError):
+        prune_ephemeral(root)
+    assert log_groups() == {"/ecs/pr-1/api"}
+
+
+def test_the_command_only_looks_without_yes(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    stack(root, "dev")
+    log_group("/ecs/pr-1/api", tags("pr-1", PAST))
+    assert main(["ephemeral", "prune", "--root", str(root)]) == 0
+    said = capfd.readouterr().out
+    assert "would go" in said
+    assert "Nothing was touched: `--yes` prunes." in said
+    assert log_groups() == {"/ecs/pr-1/api"}
+    assert main(["ephemeral", "prune", "--keep-open", "", "--yes", "--root", str(root)]) == 2
+    assert "has nothing in it" in capfd.readouterr().err
+    assert main(["ephemeral", "prune", "--yes", "--json", "--root", str(root)]) == 0
+    (gone,) = json.loads(capfd.readouterr().out)["going"]
+    assert (gone["environment"], gone["outcome"], gone["expires"]) == ("pr-1", "gone", "2026-11-24T11:59:59+00:00")
+    assert log_groups() == set()
