@@ -51,6 +51,8 @@ def build(facts: EphemeralOutputs, host: StackOutputs, project: str) -> None:
         for name in spec.services
     }
     for name, route in spec.borrowed.items():
+        if name in spec.inherited:
+            continue
         target_group = host.services[name].target_group_arn if name in host.services else None
         if host.load_balancer and target_group:
             BorrowedRoute(

@@ -126,6 +126,11 @@ class StackOutputs:
         return {name: RouteOutputs(**route) for name, route in routes.items()}
 
     @property
+    def forwarded(self) -> set[str]:
+        """Those of them to which its own listener rules forward; the host's rules do to the rest."""
+        return self.borrowed.keys() - (set(self.ephemeral.spec.get("inherited", ())) if self.ephemeral else set())
+
+    @property
     def routes(self) -> dict[str, RouteOutputs]:
         """What reaches each service that has a route, borrowed ones included."""
         return {

@@ -112,6 +112,34 @@ def ephemeral_priorities(
     return allocated
 
 
+def inherited(own: Mapping[str, Route], borrowed: Mapping[str, Route], host: Mapping[str, Route]) -> set[str]:
+    """Which ``borrowed`` services the ``host``'s own listener rules serve under an ephemeral environment's name, too.
+
+    A rule of the host's without a host name takes requests for every name, unless a rule before it does: one of the
+    environment's, which all come first, or one of the host's with a wildcard that the name matches. The others need a
+    rule of the environment's, and a load balancer has 100 of them by default.
+    """
+    wild = [route for route in host.values() if route.host is not None]
+    found = {
+        name
+        for name, route in borrowed.items()
+        if host[name].host is None
+        and not any(overlap(each.host or "*", route.host or "*") and overlap(each.path, route.path) for each in wild)
+    }
+    rules = [*own.values(), *(route for name, route in borrowed.items() if name not in found)]
+    while rules:
+        rule = rules.pop()
+        caught = {name for name in found if _before(rule, borrowed[name])}
+        found -= caught
+        rules += [borrowed[name] for name in caught]
+    return found
+
+
+def _before(rule: Route, route: Route) -> bool:
+    """Whether a rule takes requests that are for a more specific route, which has none before it."""
+    return rule.band >= route.band and _same(rule.host, route.host) and overlap(rule.path, route.path)
+
+
 def front(routes: Mapping[str, Route], host: str) -> str | None:
     """The service that people mean by the address of the whole: the most general route, rather one under ``host``."""
     return max(routes, key=lambda name: (routes[name].host == host, routes[name].band, name), default=None)

@@ -76,10 +76,17 @@ class Ephemeral(Model):
     """What is made; the routes' hosts are this environment's."""
     borrowed: Mapping[str, Route] = {}
     """The host's services that requests go to."""
+    inherited: tuple[str, ...] = ()
+    """Those of them that the host's own listener rules send there."""
+
+    @property
+    def listener_rules(self) -> dict[str, routes.Route]:
+        """The listener rules that it needs, by service."""
+        return {name: route for name, route in self.routes.items() if name not in self.inherited}
 
     @property
     def routes(self) -> dict[str, routes.Route]:
-        """The listener rules that it needs, by service."""
+        """What reaches each service, the borrowed ones included."""
         own = {name: service.route for name, service in self.services.items() if service.route}
         return {name: route.listener_rule for name, route in (own | dict(self.borrowed)).items()}
 
@@ -100,7 +107,13 @@ class Ephemeral(Model):
                     f"the routes of {self.name} collide: that of '{first}' {problem} ('{second}')",
                     hint=f"Correct {loading.FOLDER}/{loading.TEMPLATE}.yaml, or the host's file.",
                 )
-        return resolved
+        everything = resolved.routes
+        inherited = routes.inherited(
+            {name: route for name, route in everything.items() if name in self.services},
+            {name: route for name, route in everything.items() if name in borrowed},
+            {name: routes.Route(path=path, host=host) for name, (path, host) in served.items()},
+        )
+        return resolved.model_copy(update={"inherited": tuple(sorted(inherited))})
 
 
 @dataclass(frozen=True, kw_only=True)

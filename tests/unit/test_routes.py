@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from itertools import combinations
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ecs_stack.rules.routes import MAX_PRIORITY, Route, overlap, priorities
+from ecs_stack.rules.routes import MAX_PRIORITY, Route, collision, inherited, overlap, priorities
 
 #: From the most specific to the most general.
 ORDER = [
@@ -69,3 +70,46 @@ def test_overlap_is_symmetric(one: str, other: str) -> None:
 @given(st.text("ab", max_size=6), patterns)
 def test_overlap_with_a_literal_is_matching(text: str, pattern: str) -> None:
     assert overlap(text, pattern) == fnmatchcase(text, pattern)
+
+
+PATHS = ["/*", "/a/*", "/a/b/*", "/a/b", "/*.css", "/c/*", "/*/b"]
+HOSTS = [None, None, "*.localhost", "www.localhost"]
+NAME = "pr-1.localhost"
+some_routes = st.lists(st.tuples(st.sampled_from(PATHS), st.sampled_from(HOSTS)), unique=True, min_size=1, max_size=6)
+
+
+@given(some_routes, st.data())
+def test_what_the_hosts_rules_serve_is_the_same_with_and_without_rules_of_its_own(
+    drawn: list[tuple[str, str | None]], data: st.DataObject
+) -> None:
+    host = {f"s{index}": Route(path=path, host=name) for index, (path, name) in enumerate(drawn)}
+    changed = data.draw(st.sets(st.sampled_from(sorted(host)), min_size=1))
+
+    def here(name: str) -> Route:
+        return Route(path=host[name].path, host=f"pr-1--{name}.localhost" if host[name].host else NAME)
+
+    own = {name: here(name) for name in changed}
+    borrowed = {name: here(name) for name in host.keys() - changed}
+    everything = own | borrowed
+    assume(not any(collision(one, other) for one, other in combinations(everything.values(), 2)))
+    assume(not any(collision(one, other) for one, other in combinations(host.values(), 2)))
+    fewer = {name: everything[name] for name in everything.keys() - inherited(own, borrowed, host)}
+    for name in {NAME, *(str(route.host) for route in everything.values())}:
+        for path in ("/", "/a", "/a/b", "/a/b/c", "/a/x.css", "/x.css", "/c/b", "/c/d"):
+            assert served(fewer, host, name, path) == served(everything, host, name, path), (name, path)
+
+
+def served(ephemeral: dict[str, Route], host: dict[str, Route], at: str, path: str) -> str | None:
+    """The service that a load balancer sends a request for a host name to."""
+    for rules in (ephemeral, host):
+        for name in sorted(rules, key=lambda name: rules[name].band):
+            if fnmatchcase(at, rules[name].host or "*") and fnmatchcase(path, rules[name].path):
+                return name
+    return None
+
+
+def test_one_in_ten_needs_one_rule() -> None:
+    host = {f"s{index}": Route(path=f"/s{index}/*") for index in range(10)}
+    here = {name: Route(path=route.path, host=NAME) for name, route in host.items()}
+    own = {"s0": here.pop("s0")}
+    assert inherited(own, here, host) == here.keys()

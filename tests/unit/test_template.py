@@ -114,6 +114,9 @@ def test_what_the_host_serves_is_borrowed(project: Write) -> None:
         "web": spec.Route(path="/*", host="pr-42--web.localhost"),
     }
     assert found.routes.keys() == {"api", "docs", "web"}
+    # The host's own rule for docs takes requests for any host name, and none of ours is before it.
+    assert found.inherited == ("docs",)
+    assert found.listener_rules.keys() == {"api", "web"}
 
 
 def test_routes_that_collide_are_refused(project: Write) -> None:
