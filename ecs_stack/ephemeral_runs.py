@@ -158,7 +158,7 @@ def _down(root: Path, name: str, on_progress: OnProgress | None, cancellation: C
     if name in spec.names(root):
         raise RefusedError(
             f"the environment {name} isn't an ephemeral one, and its stack is left alone",
-            hint=f"`ecs-stack destroy {name}` is for it.",
+            hint=f"The verbs without `ephemeral` are for it: `ecs-stack status {name}`.",
         )
     # A run was killed before it wrote down what it made, or after it deleted all of it.
     for target, account in hosting.grounds(root):

@@ -112,7 +112,7 @@ def refuse_ordinary(found: Standing) -> None:
     if found.host is None and found.resources:
         raise RefusedError(
             f"the environment {found.name} isn't an ephemeral one, and its stack is left alone",
-            hint=f"`ecs-stack status {found.name}` and `ecs-stack destroy {found.name}` are for it.",
+            hint=f"The verbs without `ephemeral` are for it: `ecs-stack status {found.name}`.",
         )
 
 

@@ -293,8 +293,9 @@ def test_an_environment_of_another_kind_is_left_alone(world: World, tmp_path: Pa
     other = {"urn": "urn::x", "type": "aws:ecs/cluster:Cluster", "inputs": {}, "outputs": {}}
     world.keep("test", replace(HOST, environment="test"), other)
     for verb in (Ephemeral.up, Ephemeral.down, Ephemeral.extend):
-        with pytest.raises(RefusedError, match="the environment test isn't an ephemeral one"):
+        with pytest.raises(RefusedError, match="the environment test isn't an ephemeral one") as refused:
             verb(Ephemeral(tmp_path, "test"))
+        assert refused.value.hint == "The verbs without `ephemeral` are for it: `ecs-stack status test`."
     with pytest.raises(NotFoundError, match="there is no ephemeral environment pr-1"):
         Ephemeral(tmp_path, "pr-1").down()
     assert not [call for call in world.calls if call.startswith(("up", "destroy", "forget"))]

@@ -14,7 +14,7 @@ import pytest
 from tests.e2e.conftest import DEV
 from tests.e2e.project import CHECKOUT, Project, eventually
 
-PAGES = ("docs/embedding.md", "README.md")
+PAGES = ("docs/embedding.md", "docs/preview-environments.md", "README.md")
 
 
 def examples(page: str) -> list[str]:
@@ -58,8 +58,8 @@ def test_the_type_checker_takes_every_example(tmp_path: Path) -> None:
 @pytest.mark.engine
 @pytest.mark.docker
 def test_the_examples_of_the_page_run(make_project: Callable[[Mapping[str, str]], Project]) -> None:
-    first, many, stopping, awaiting = examples("docs/embedding.md")
-    project = make_project({"dev": DEV})
+    first, many, ephemeral, stopping, awaiting = examples("docs/embedding.md")
+    project = make_project({"dev": DEV, "preview": "host: dev\n"})
 
     process = script(project, stopping)
     lock = project.root / ".ecs-stack" / "state" / ".pulumi" / "locks"
@@ -74,6 +74,11 @@ def test_the_examples_of_the_page_run(make_project: Callable[[Mapping[str, str]]
     assert running == "2"
 
     assert printed(script(project, many)) == ["dev 0"]
+
+    one, other, listed, going = printed(script(project, ephemeral))
+    assert re.fullmatch(r"pr-41 http://pr-41\.localhost:\d+/", one)
+    assert re.fullmatch(r"pr-42 http://pr-42\.localhost:\d+/", other)
+    assert (listed, going) == ("[('pr-41', 'dev', 'ready'), ('pr-42', 'dev', 'ready')]", "()")
 
     pending, *steps, url, cluster = printed(script(project, first))
     assert (pending, cluster) == ("0 changes", "dev")

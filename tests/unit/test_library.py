@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -97,3 +98,8 @@ assert [getattr(ecs_stack, name).__name__ for name in ecs_stack.__all__] == ecs_
 assert all(getattr(ecs_stack, name).__doc__ for name in ecs_stack.__all__)
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_the_guide_has_every_public_name() -> None:
+    guide = (PACKAGE.parent / "docs" / "embedding.md").read_text()
+    assert sorted(re.findall(r"^\| `(\w+)` \|", guide, re.M)) == sorted(ecs_stack.__all__)
