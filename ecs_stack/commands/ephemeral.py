@@ -158,6 +158,9 @@ def prune(
         ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Take it away, and don't only say what would go.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for what another run is changing; otherwise that stays.")
+    ] = False,
     verbose: Verbose = False,
     json: Json = False,
     root: Root = None,
@@ -175,7 +178,7 @@ def prune(
     output, folder = Output(json=json), find_root(root)
     keep = None if keep_open is None else items("--keep-open", keep_open)
     with _log(output, folder, "ephemeral prune", "all", verbose) as log, output.progress() as steps:
-        receipt = prune_ephemeral(folder, keep_open=keep, dry_run=not yes, on_progress=log.steps(steps))
+        receipt = prune_ephemeral(folder, keep_open=keep, dry_run=not yes, wait=wait, on_progress=log.steps(steps))
         for each in receipt.going:
             log.write(f"{each.environment}: {each.ground} ({each.why}): {each.outcome}")
     output.prune(receipt)

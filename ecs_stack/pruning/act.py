@@ -91,7 +91,7 @@ class Pruner:
         if self._cancellation.cancelled:
             return case.result
         try:
-            problem = self._remove(case)
+            problem = self._patiently(case)
             result = replace(case.result, outcome=Outcome.STAYS if problem else Outcome.GONE, problem=problem)
         except LockedError as error:
             result = replace(case.result, outcome=Outcome.STAYS, problem=error.message)
@@ -104,6 +104,10 @@ class Pruner:
             self._ended += 1
         self._say(case, "is gone" if result.outcome is Outcome.GONE else f"{result.outcome}: {result.problem}")
         return result
+
+    def _patiently(self, case: Case) -> str | None:
+        what = f"the prune of {case.result.environment}"
+        return runs.patiently(what, lambda: self._remove(case), self._look.wait, self._steps(case), self._cancellation)
 
     def _remove(self, case: Case) -> str | None:
         """Takes one away. Returns why it stays, if it does now."""

@@ -55,6 +55,7 @@ class Look:
     keep: OpenRequests | None
     sites: Sites
     backends: Sequence[Backend]
+    wait: bool
     known: Mapping[str, frozenset[str]]
     cases: list[Case] = field(default_factory=list)
     staying: list[Staying] = field(default_factory=list)
@@ -65,10 +66,21 @@ class Look:
         """Whether a stack goes, as its state is now."""
         return judge(found, site.now if site else self.at, self.keep, ending=was_ending(found.backend, found.name))
 
+    def busy(self, backend: Backend, name: str) -> str | None:
+        """Why a stack can't be deleted now; None if it can, or if that is waited for."""
+        try:
+            unlocking.refuse_if_locked(backend, name)
+        except LockedError as error:
+            return None if self.wait else error.message
+        return None
 
-def look(root: Path, keep: KeepOpen | None, on_progress: OnProgress | None) -> Look:
-    """See the module. Raises RefusedError if nothing can be judged: a file is wrong, no account is reached, a clock is
-    wrong, a state can't be read."""
+
+def look(root: Path, keep: KeepOpen | None, on_progress: OnProgress | None, *, wait: bool = False) -> Look:
+    """See the module. With ``wait`` what another run is changing counts as what it is now.
+
+    Raises RefusedError if nothing can be judged: a file is wrong, no account is reached, a clock is wrong, a state
+    can't be read.
+    """
     started = time.monotonic()
     if on_progress:
         on_progress(Progress(message="looking at what there is"))
@@ -101,6 +113,7 @@ def look(root: Path, keep: KeepOpen | None, on_progress: OnProgress | None) -> L
         known=known,
         problems=problems,
         started=started,
+        wait=wait,
     )
     orphans = _orphans(result)
     for found in mine:
@@ -149,7 +162,7 @@ def _stack(look: Look, found: Standing, orphans: list[tuple[Site, Found]]) -> No
         _stays(look, found, verdict.reason or Reason.ALIVE, verdict.why)
         if verdict.reason is Reason.PROTECTED or not own:
             return
-    if busy := _busy(found.backend, found.name):
+    if busy := look.busy(found.backend, found.name):
         if verdict.ground:
             _stays(look, found, Reason.BUSY, busy)
         return
@@ -198,7 +211,7 @@ def _without_stack(
         until = "it is pinned" if pinned else f"until it expires, {rules.stamp(expires)}" if expires else "undated"
         stays = Reason.UNSURE, f"{by_tag}: it may be in a state that isn't seen from here ({until})"
     backend = home.backend if home else look.backends[0] if look.backends else Backend.local(look.root)
-    if stays is None and (busy := _busy(backend, name)):
+    if stays is None and (busy := look.busy(backend, name)):
         stays = Reason.BUSY, busy
     if stays:
         look.staying.append(Staying(environment=name, host=host, reason=stays[0], why=stays[1]))
@@ -243,14 +256,6 @@ def _end(tags: Sequence[Mapping[str, str]]) -> tuple[datetime | None, bool]:
 
 def _stays(look: Look, found: Standing, reason: Reason, why: str) -> None:
     look.staying.append(Staying(environment=found.name, host=found.host, reason=reason, why=why))
-
-
-def _busy(backend: Backend, name: str) -> str | None:
-    try:
-        unlocking.refuse_if_locked(backend, name)
-    except LockedError as error:
-        return error.message
-    return None
 
 
 def known_now(backend: Backend, name: str) -> frozenset[str]:

@@ -30,6 +30,7 @@ def prune_ephemeral(
     *,
     keep_open: Sequence[str] | None = None,
     dry_run: bool = False,
+    wait: bool = False,
     on_progress: OnProgress | None = None,
     cancellation: Cancellation | None = None,
 ) -> PruneReceipt:
@@ -38,7 +39,8 @@ def prune_ephemeral(
 
     ``keep_open`` names what has an open pull request: environments, branches, numbers, or repositories whose forge is
     asked (``github:OWNER/REPOSITORY``, ``gitlab:GROUP/PROJECT``). Then those of other pull requests go, too. Protected
-    ones stay, as does what another run is changing, and everything that isn't an ephemeral environment.
+    ones stay, and everything that isn't an ephemeral environment. So does what another run is changing; ``wait`` waits
+    for that run, and then looks whether it still has to go.
 
     Raises RefusedError, and touches nothing, if what there is can't be told: a file or a state can't be read, no
     account is reached, this machine's clock is wrong. Raises PruneFailedError, with the receipt, if something couldn't
@@ -47,7 +49,7 @@ def prune_ephemeral(
     on_progress = guarded(on_progress)
     cancellation = cancellation or Cancellation()
     keep = None if keep_open is None else requests.read(keep_open, os.environ)
-    found = look(root.resolve(), keep, on_progress)
+    found = look(root.resolve(), keep, on_progress, wait=wait)
     going, proof = tuple(case.result for case in found.cases), tuple[Absence, ...]()
     if not dry_run and going:
         done = Pruner(found, on_progress, cancellation).run()

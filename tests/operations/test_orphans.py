@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from ecs_stack.operations import orphans
@@ -147,3 +148,62 @@ def test_rules_on_the_listener_of_a_host(client: Client) -> None:
     }
     left = {rule["RuleArn"] for rule in elb.describe_rules(ListenerArn=listener)["Rules"] if not rule["IsDefault"]}
     assert left == set(rules.values()) - {rules[23], rules[24]}
+
+
+def test_all_environments_are_looked_at_with_a_mark_and_what_is_known_isnt_asked_for_its_tags(client: Client) -> None:
+    host = make_network(client, OTHERS)
+    calls: list[str] = []
+    clients: dict[str, Any] = {}
+
+    def counting(service: str) -> Any:
+        if service not in clients:
+            clients[service] = client(service)
+            clients[service].meta.events.register("before-call", lambda model, **_: calls.append(model.name))
+        return clients[service]
+
+    mark = {"ecs-stack:host": "dev"}
+    groups = {}
+    for number in range(45):
+        tags = {**OURS, "ecs-stack:environment": f"pr-{number}", **(mark if number % 2 else {})}
+        made = client("elbv2").create_target_group(
+            Name=f"pr-{number}", Protocol="HTTP", Port=80, VpcId=host["vpc"], Tags=pairs(tags)
+        )
+        groups[number] = made["TargetGroups"][0]["TargetGroupArn"]
+        client("logs").create_log_group(logGroupName=f"/ecs/pr-{number}/api", tags=tags)
+    known = Known(frozenset([*groups.values()][:40]) | {f"/ecs/pr-{number}/api" for number in range(40)})
+    everyones = Scope(None, {"ecs-stack:project": "shop"}, known, counting, frozenset(mark))
+    found = orphans.find(everyones, orphans.EPHEMERAL)
+    assert sorted((kind, each.tags["ecs-stack:environment"]) for kind, each in found) == [
+        ("log group", "pr-41"),
+        ("log group", "pr-43"),
+        ("target group", "pr-41"),
+        ("target group", "pr-43"),
+    ]
+    assert calls.count("DescribeTags") == 1
+    assert calls.count("ListTagsForResource") == 5
+
+
+def test_something_that_goes_while_it_is_looked_at_is_no_error(client: Client) -> None:
+    host = make_network(client, OTHERS)
+    elb = client("elbv2")
+    arns = [
+        elb.create_target_group(Name=name, Protocol="HTTP", Port=80, VpcId=host["vpc"], Tags=pairs(OURS))[
+            "TargetGroups"
+        ][0]["TargetGroupArn"]
+        for name in ("one", "two", "three")
+    ]
+
+    def refuse(params: Any, **_: Any) -> None:
+        """As AWS answers once the second group is deleted; moto goes on knowing its tags."""
+        if arns[1] in params["body"].values():
+            message = f"Target groups '{arns[1]}' not found"
+            raise ClientError({"Error": {"Code": "TargetGroupNotFound", "Message": message}}, "DescribeTags")
+
+    def racing(service: str) -> Any:
+        made = client(service)
+        made.meta.events.register("before-call.elastic-load-balancing-v2.DescribeTags", refuse)
+        return made
+
+    kinds = [each for each in orphans.KINDS if each[0] == "target group"]
+    left = orphans.find(Scope("dev", OURS, Known(frozenset()), racing), kinds)
+    assert {each.identity for _, each in left} == {arns[0], arns[2]}
