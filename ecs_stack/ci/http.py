@@ -41,6 +41,8 @@ class Api:
             if url is None:
                 return
             items, link = self._request("GET", url)
+            if not (isinstance(items, list) and all(isinstance(each, dict) for each in items)):
+                raise EcsStackError(f"{urlsplit(url).netloc} answers with something else than a list to GET {path}")
             yield from items
             following = _NEXT.search(link)
             url = following[1] if following else None

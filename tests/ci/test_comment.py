@@ -12,7 +12,8 @@ from ecs_stack.ci import forges
 from ecs_stack.ci import http as http_module
 from ecs_stack.ci.comment import post
 from ecs_stack.errors import EcsStackError, RefusedError
-from tests.ci.forge import Forge, served
+from ecs_stack.pruning import keep_open
+from tests.ci.forge import TOKEN, Forge, served
 
 MARK = "<!-- ecs-stack shop pr-42 -->"
 VARIANTS = ("github", "github-user", "gitlab", "jenkins-github", "jenkins-gitlab")
@@ -130,6 +131,22 @@ def test_what_is_open(variant: str, forge: Forge, root: Path) -> None:
     found = forges.of_run(variables(variant, forge, root)).open_previews()
     prefix = "pr" if variant == "github" else "mr"
     assert found.names == tuple(f"{prefix}-{number}" for number in (1, 2, 3, 5, 8, 13, 21))
+
+
+@pytest.mark.parametrize("repository", ["github:acme/shop", "gitlab:acme/shop"])
+def test_a_repository_is_asked_by_its_name_outside_of_pipelines(repository: str, forge: Forge) -> None:
+    forge.open = [1, 2, 3, 5]
+    at = f"http://127.0.0.1:{forge.port}"
+    where = {"GITHUB_API_URL": at, "CI_API_V4_URL": f"{at}/api/v4", "GITHUB_TOKEN": TOKEN, "GITLAB_TOKEN": TOKEN}
+    found = keep_open.read([repository, "9"], where).resolve()
+    assert found.numbers == {1, 2, 3, 5, 9}
+    assert found.names == {"branch-1", "branch-2", "branch-3", "branch-5"}
+    assert found.has("pr-4", None) is False
+    assert found.has("login", "feature/login") is False
+    assert found.has("login", "branch-5") is True
+    forge.failures = [200]  # a document that isn't one of the forge's
+    with pytest.raises(EcsStackError, match="something else than a list"):
+        keep_open.read([repository], where).resolve()
 
 
 def test_a_list_that_breaks_off_is_no_list(forge: Forge, root: Path) -> None:

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
 
+from ecs_stack import targets
+from ecs_stack.cancellation import Cancellation
 from ecs_stack.commands.main import main
-from ecs_stack.errors import RefusedError, SpecError
+from ecs_stack.errors import InterruptedRunError, RefusedError, SpecError
 from ecs_stack.operations import clock, orphans
 from ecs_stack.pruning import sites
 from ecs_stack.pruning.prune import prune_ephemeral
 from ecs_stack.pruning.results import Ground, PruneReceipt, Reason
+from ecs_stack.results import Progress
+from ecs_stack.rules import ephemeral as rules
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 PAST, FUTURE = "2026-11-24T11:59:59Z", "2026-11-24T12:00:01Z"
 ACCOUNT = "123456789012"  # moto's
 REGION = "eu-west-1"
+AGREED = clock.agreed
 DEV = f"""target: aws
 region: {REGION}
 account: "{ACCOUNT}"
@@ -187,6 +194,7 @@ def test_stacks_are_judged_by_their_tags_where_no_up_got_to_its_end(root: Path) 
     assert stays(receipt) == {"pr-2": Reason.OPEN, "demo": Reason.PINNED}
 
 
+@pytest.mark.engine
 def test_orphans_are_deleted_and_their_absence_is_told(root: Path) -> None:
     bucket(root)
     stack(root, "dev", shared=True)
@@ -219,6 +227,60 @@ def test_without_a_look_at_every_state_nothing_is_judged(root: Path) -> None:
     assert log_groups() == {"/ecs/pr-1/api"}
 
 
+@pytest.mark.parametrize("days", [-40, 40])
+def test_a_clock_that_jumps_takes_nothing_away(root: Path, monkeypatch: pytest.MonkeyPatch, days: int) -> None:
+    """The machine's own: AWS's says something else."""
+    stack(root, "dev")
+    stack(root, "pr-1", tags("pr-1", rules.stamp(datetime.now(UTC) + timedelta(days=3))))
+    log_group("/ecs/pr-2/api", tags("pr-2", rules.stamp(datetime.now(UTC) + timedelta(days=3))))
+
+    class Jumped(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return datetime.now(tz) + timedelta(days=days)
+
+    class Sts:
+        def get_caller_identity(self) -> dict[str, Any]:
+            headers = {"date": format_datetime(datetime.now(UTC), usegmt=True)}
+            return {"Account": ACCOUNT, "ResponseMetadata": {"HTTPHeaders": headers}}
+
+    made = targets.AwsTarget._client
+    monkeypatch.setattr(clock, "agreed", AGREED)
+    monkeypatch.setattr(
+        targets.AwsTarget,
+        "_client",
+        lambda self, service, region: Sts() if service == "sts" else made(self, service, region),
+    )
+    assert goes(prune_ephemeral(root, dry_run=True)) == {}
+    monkeypatch.setattr(clock, "datetime", Jumped)
+    with pytest.raises(RefusedError, match="what has expired can't be told"):
+        prune_ephemeral(root)
+    assert log_groups() == {"/ecs/pr-2/api"}
+    assert (root / ".ecs-stack/state/.pulumi/stacks/shop/pr-1.json").exists()
+
+
+@pytest.mark.engine
+def test_one_that_is_cancelled_deletes_nothing_more(root: Path) -> None:
+    stack(root, "dev")
+    steps: list[Progress] = []
+    cancellation = Cancellation()
+
+    def step(progress: Progress) -> None:
+        steps.append(progress)
+        cancellation.cancel()
+        raise ValueError("the caller's own mistake")
+
+    log_group("/ecs/pr-1/api", tags("pr-1", PAST))
+    with pytest.raises(InterruptedRunError, match="the prune was interrupted; nothing was gone until then") as stopped:
+        prune_ephemeral(root, on_progress=step, cancellation=cancellation)
+    assert "The next prune goes on" in str(stopped.value.hint)
+    assert len(steps) == 1
+    assert log_groups() == {"/ecs/pr-1/api"}
+    assert [each.environment for each in prune_ephemeral(root).going] == ["pr-1"]
+    assert log_groups() == set()
+
+
+@pytest.mark.engine
 def test_the_command_only_looks_without_yes(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
     stack(root, "dev")
     log_group("/ecs/pr-1/api", tags("pr-1", PAST))
