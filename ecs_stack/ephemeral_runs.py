@@ -20,7 +20,7 @@ from ecs_stack.automation.engine import Engine
 from ecs_stack.automation.stacks import Stack, Update
 from ecs_stack.cancellation import Cancellation
 from ecs_stack.ephemeral_results import EphemeralReceipt, ExtendReceipt
-from ecs_stack.errors import EcsStackError, RefusedError, UpdateFailedError
+from ecs_stack.errors import EcsStackError, NotFoundError, RefusedError, UpdateFailedError
 from ecs_stack.locate import Found, Place, find_engine, read_outputs
 from ecs_stack.operations import listener, rollout
 from ecs_stack.operations.aws_errors import translated
@@ -152,7 +152,11 @@ def _up(root: Path, order: Order, on_progress: OnProgress | None, cancellation: 
 def _down(root: Path, name: str, on_progress: OnProgress | None, cancellation: Cancellation) -> DestroyReceipt:
     started = time.monotonic()
     engine = find_engine(on_progress)
-    found = standing.locate(root, name, engine)
+    try:
+        found = standing.locate(root, name, engine)
+    except NotFoundError:
+        standing.tidy(root)
+        raise
     if found.region is not None:
         return runs.delete(name, found.found(root), engine, on_progress, None, cancellation)
     if name in spec.names(root):

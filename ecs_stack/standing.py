@@ -166,6 +166,19 @@ def _is_empty(backend: Backend, *, needed: bool) -> bool:
         return True
 
 
+def tidy(root: Path) -> None:
+    """Removes what runs leave of an ephemeral environment that are killed right after its stack was removed: copies of
+    its state, and its work folder."""
+    for backend in places(root):
+        for name in backend.copies() if backend.is_folder else ():
+            state = state_file.copy(backend, name)
+            if backend.has(name) or state is None or name in spec.names(root):
+                continue
+            found = of_resources(backend, name, state.get("resources") or ())
+            if found.host is not None or not found.resources:
+                backend.forget(name)
+
+
 def resources_of(backend: Backend, name: str, engine: Engine | None = None) -> Sequence[Mapping[str, Any]]:
     """The resources in the state of a stack that is there; without a start of the engine where that can be."""
     state = state_file.deployment(backend, name)

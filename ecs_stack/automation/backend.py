@@ -29,6 +29,9 @@ from ecs_stack.errors import RefusedError
 #: The project's name where the root has no Pulumi.yaml. The state's path holds it.
 DEFAULT_PROJECT = "ecs-stack"
 
+#: What the engine calls a copy of a state, after the stack's name.
+COPY = ".json.bak"
+
 _PASSPHRASES = {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"}
 
 
@@ -186,6 +189,11 @@ class Backend:
                 continue
             except ValueError:
                 attributes.unlink(missing_ok=True)
+
+    def copies(self) -> list[str]:
+        """The stacks that the engine keeps a copy of the last state of; they need not be there any more."""
+        names = self.store.names(self.stacks_folder) if self.store else []
+        return [name.removesuffix(COPY) for name in names if name.endswith(COPY)]
 
     def forget(self, stack: str) -> None:
         """Removes what the engine leaves behind of a stack that it removed: its work folder and old copies of

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ecs_stack.automation.backend import Backend
+from ecs_stack.automation.backend import COPY, Backend
 from ecs_stack.rules.state import PASSPHRASE
 
 _VERSION = 3
@@ -44,7 +44,16 @@ def outputs(backend: Backend, stack: str) -> Mapping[str, Any] | None:
 
 def deployment(backend: Backend, stack: str) -> Mapping[str, Any] | None:
     """The state itself, as `stack export` has it; None if only the engine can tell."""
-    content = backend.store.read(f"{backend.stacks_folder}/{stack}.json") if backend.store else None
+    return _deployment(backend, f"{stack}.json")
+
+
+def copy(backend: Backend, stack: str) -> Mapping[str, Any] | None:
+    """The state before the last one, which the engine keeps; None if there is none, or it can't be read."""
+    return _deployment(backend, f"{stack}{COPY}")
+
+
+def _deployment(backend: Backend, file: str) -> Mapping[str, Any] | None:
+    content = backend.store.read(f"{backend.stacks_folder}/{file}") if backend.store else None
     try:
         state = json.loads(content or b"")
         if state["version"] != _VERSION:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ecs_stack import standing
 from ecs_stack.cancellation import Cancellation
 from ecs_stack.errors import PruneFailedError
 from ecs_stack.progress import OnProgress, guarded
@@ -54,6 +55,8 @@ def prune_ephemeral(
     if not dry_run and going:
         done = Pruner(found, on_progress, cancellation).run()
         going, proof = done.going, absence(found, done)
+    if not dry_run:
+        standing.tidy(found.root)
     receipt = _receipt(found, going, proof, dry_run)
     failed = [f"{each.environment}: {each.problem}" for each in going if each.outcome is Outcome.FAILED]
     left = [f"{each.kind} {identity} is still there" for each in proof for identity in each.left]
