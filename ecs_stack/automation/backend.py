@@ -204,8 +204,10 @@ class Backend:
             state = self.home / "state" / ".pulumi"
             for folder in ("backups", "history", "locks/organization"):
                 shutil.rmtree(state / folder / self.project / stack, ignore_errors=True)
-            for copy in (state / "stacks" / self.project).glob(f"{stack}.json.bak*"):
-                copy.unlink(missing_ok=True)
+            # Copies, and what an engine that was killed was writing.
+            for pattern in (f"{stack}.json*.bak*", f"{stack}.json*.tmp"):
+                for file in (state / "stacks" / self.project).glob(pattern):
+                    file.unlink(missing_ok=True)
 
 
 def _folder_url(home: Path) -> str:
