@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import cast
 
 import typer
@@ -67,7 +66,7 @@ def _run(words: Sequence[str]) -> int:
     # gRPC's fork handlers log to stderr when the engine is started beside running servers; nothing here forks.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
     try:
-        with _signals():
+        with process.interruptible():
             code = int(app(list(words), prog_name="ecs-stack", standalone_mode=False) or 0)
         # Typer makes this of a Ctrl-C that nothing else handled. It is the way to end `logs --follow`: nothing to tell.
         if code == InterruptedRunError.exit_code and words[:1] != ["logs"]:
@@ -116,18 +115,3 @@ def _report_bug() -> None:
     from ecs_stack.render.output import Output
 
     Output().bug()
-
-
-@contextmanager
-def _signals() -> Iterator[None]:
-    """A CI system stops a job with SIGTERM, a terminal that closes with SIGHUP: both end a run as Ctrl-C does."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = {each: signal.signal(each, interrupt) for each in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import subprocess
 import sys
@@ -21,6 +22,55 @@ def test_ctrl_c_after_the_last_word_leaves_no_traceback() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
+
+
+def test_ctrl_c_while_modules_load_leaves_the_import_lock_free(tmp_path: Path) -> None:
+    """Python itself loses the lock within some hundred signals: KeyboardInterrupt comes right after it was taken."""
+    for number in range(20):
+        (tmp_path / f"module{number}.py").touch()
+    script = tmp_path / "script.py"
+    script.write_text(
+        """
+import importlib, os, signal, sys, threading, time
+from contextlib import suppress
+from ecs_stack.commands.process import interruptible
+end, ready, interrupts = time.monotonic() + 3, False, 0
+def load(number):
+    sys.modules.pop(f"module{number}", None)
+    importlib.import_module(f"module{number}")
+def other():
+    while time.monotonic() < end:
+        load(0)
+def interrupt():
+    global ready
+    while time.monotonic() < end:
+        if ready:
+            ready = False
+            time.sleep(0.002)
+            os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.001)
+threads = [threading.Thread(target=each, daemon=True) for each in (other, interrupt)]
+with interruptible():
+    for each in threads:
+        each.start()
+    while True:
+        try:
+            ready = True  # here, so that the next one is caught
+            if not any(each.is_alive() for each in threads) or time.monotonic() > end + 3:
+                break
+            for number in range(1, 20):
+                load(number)
+        except KeyboardInterrupt:
+            interrupts += 1
+    with suppress(KeyboardInterrupt):  # the last one may have been put off
+        time.sleep(0.1)
+print([each.is_alive() for each in threads], interrupts > 20)
+"""
+    )
+    command = [sys.executable, str(script)]
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=environment)
+    assert (done.stdout, done.stderr) == ("[False, False] True\n", "")
 
 
 def test_what_cannot_be_written_is_a_failure() -> None:
