@@ -237,6 +237,7 @@ def list_environments(root: Path) -> tuple[EnvironmentSummary, ...]:
         with suppress(SpecError):  # `validate` says what is wrong with it
             declared[name] = spec.load(root, name)
     found = states.listed(root, declared, find_engine)
+    undeclared = states.backends(root, None)
     return tuple(
         EnvironmentSummary(
             name=name,
@@ -244,7 +245,9 @@ def list_environments(root: Path) -> tuple[EnvironmentSummary, ...]:
             valid=bool(described) if name in declared else None,
             resources=stack.resources if (stack := found[name].stack) else None,
             updated_at=stack.updated_at if stack else None,
-            cost=pricing.daily(pricing.recorded(states.backends(root, described), name)) if stack else None,
+            cost=pricing.daily(pricing.recorded(states.backends(root, described) if described else undeclared, name))
+            if stack
+            else None,
             problem=found[name].problem,
         )
         for name in sorted(found)

@@ -59,7 +59,10 @@ def daily(outputs: StackOutputs | None) -> CostTotal | None:
 def recorded(backends: Iterable[Backend], name: str) -> StackOutputs | None:
     """A stack's outputs where they can be read without the engine; None otherwise."""
     for backend in backends:
-        exported = state_file.outputs(backend, name) or {}
+        try:
+            exported = state_file.outputs(backend, name) or {}
+        except RefusedError:
+            continue  # a place that can't be read
         if EXPORT in exported:
             try:
                 return StackOutputs.from_dict(exported[EXPORT])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from ecs_stack.automation.backend import Backend
 from ecs_stack.automation.engine import Engine
 from ecs_stack.automation.stacks import Stack, StackSummary, stacks
 from ecs_stack.automation.store import Store
-from ecs_stack.errors import RefusedError
+from ecs_stack.errors import RefusedError, SpecError
 from ecs_stack.operations.aws_errors import translated
 from ecs_stack.operations.describe import cluster_of
 from ecs_stack.operations.state_bucket import BucketStore
@@ -68,10 +69,18 @@ def backend_of(root: Path, described: spec.Environment) -> Backend:
 
 
 def backends(root: Path, described: spec.Environment | None) -> list[Backend]:
-    """Every place where a stack may be; without a file that describes it, those that need none."""
+    """Every place where a stack may be; without a file that describes it, those that need none, and those of the
+    environments that host ephemeral ones."""
     if described is not None:
         return [backend_of(root, described)]
-    return list(dict.fromkeys([Backend.local(root), Backend.configured(root, os.environ)]))
+    found = {each.url: each for each in (Backend.local(root), Backend.configured(root, os.environ))}
+    for name in spec.names(root):
+        with suppress(SpecError):  # `validate` says what is wrong with it
+            each = spec.load(root, name)
+            if each.hosts_ephemeral:
+                backend = backend_of(root, each)
+                found.setdefault(backend.url, backend)
+    return list(found.values())
 
 
 def wake(root: Path, described: spec.Environment) -> None:

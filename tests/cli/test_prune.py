@@ -218,6 +218,25 @@ def test_another_accounts_environments_stay_and_the_others_are_judged(root: Path
     assert stays(receipt) == {"pr-2": Reason.ELSEWHERE}
 
 
+@pytest.mark.engine
+def test_a_lock_of_a_machine_that_is_gone_keeps_one_until_it_is_removed(
+    root: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bucket(root)
+    stack(root, "dev", shared=True)
+    stack(root, "pr-1", tags("pr-1", PAST), shared=True)
+    held = {"pid": 1, "username": "ci", "hostname": "runner-7", "timestamp": "2026-11-24T09:00:00Z"}
+    boto3.client("s3", region_name=REGION).put_object(
+        Bucket="states", Key=".pulumi/locks/organization/shop/pr-1/held.json", Body=json.dumps(held).encode()
+    )
+    receipt = prune_ephemeral(root)
+    assert (goes(receipt), stays(receipt)) == ({}, {"pr-1": Reason.BUSY})
+    assert "ci@runner-7" in receipt.staying[0].why
+    assert goes(prune_ephemeral(root, dry_run=True, wait=True)) == {"pr-1": Ground.EXPIRED}
+    assert main(["unlock", "pr-1", "--force", "--root", str(root)]) == 0, capfd.readouterr().err
+    assert goes(prune_ephemeral(root, dry_run=True)) == {"pr-1": Ground.EXPIRED}
+
+
 def test_without_a_look_at_every_state_nothing_is_judged(root: Path) -> None:
     stack(root, "dev")
     log_group("/ecs/pr-1/api", tags("pr-1", PAST))
