@@ -165,8 +165,7 @@ def _down(root: Path, name: str, on_progress: OnProgress | None, cancellation: C
             hint=f"The verbs without `ephemeral` are for it: `ecs-stack status {name}`.",
         )
     # A run was killed before it wrote down what it made, or after it deleted all of it.
-    for target, account in hosting.grounds(root):
-        target.identify(account=account)
+    for target in hosting.reached(root):
         with target.open() as session:
             stack = Stack(
                 found.backend, name, engine=engine, environment=session.environment, cancellation=cancellation

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from ecs_stack import spec, standing, targets
 from ecs_stack.automation.backend import Backend
-from ecs_stack.errors import RefusedError
+from ecs_stack.errors import RefusedError, SpecError
 from ecs_stack.outputs import StackOutputs
 from ecs_stack.results import ChangeKind, Preview, ResourceChange
 from ecs_stack.rules import names
@@ -41,11 +42,27 @@ def refuse_destroy(found: tuple[Standing, ...], host: str) -> None:
         )
 
 
-def grounds(root: Path) -> list[tuple[Target, str | None]]:
-    """Where ephemeral environments may be, by the files of the environments that host them: target and account."""
-    described = [spec.load(root, name) for name in spec.names(root)]
-    found = {(each.target, each.region, each.account) for each in described if each.hosts_ephemeral}
-    return [(targets.make(name, root, region), account) for name, region, account in sorted(found, key=str)]
+def reached(root: Path) -> list[Target]:
+    """Where ephemeral environments may be, by the files of the environments that host them, as far as these credentials
+    reach: a prune finds by tag what is elsewhere. Raises RefusedError if they reach none of it."""
+    grounds = set()
+    for name in spec.names(root):
+        with suppress(SpecError):  # `validate` says what is wrong with it
+            described = spec.load(root, name)
+            if described.hosts_ephemeral:
+                grounds.add((described.target, described.region, described.account))
+    found, problem = list[Target](), None
+    for name, region, account in sorted(grounds, key=str):
+        target = targets.make(name, root, region)
+        try:
+            target.identify(account=account)
+        except RefusedError as error:
+            problem = error
+        else:
+            found.append(target)
+    if problem and not found:
+        raise problem
+    return found
 
 
 def refuse_loss(plan: Preview, backend: Backend, outputs: StackOutputs | None) -> None:

@@ -72,7 +72,7 @@ HOST = StackOutputs(
 
 
 class World:
-    """States as the backend has them, by stack, and what the load balancer has beside them."""
+    """States as the backend has them, by stack, and what the load balancer has beside them; accounts out of reach."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -80,6 +80,7 @@ class World:
         self.made: list[EphemeralOutputs] = []
         self.on_listener: dict[int, str] = {}
         self.failures: list[Exception] = []
+        self.foreign: set[str] = set()
         folder.mkdir(parents=True)
 
     def keep(self, name: str, outputs: StackOutputs | None, *resources: Mapping[str, Any]) -> None:
@@ -155,7 +156,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
             self.name = name
 
         def identify(self, *, account: str | None) -> None:
-            pass
+            if account in known.foreign:
+                raise RefusedError(f"these credentials aren't for account {account}")
 
         def check(self, *, account: str | None, images: list[str]) -> None:
             known.calls.append(f"check {', '.join(images)}")
@@ -331,6 +333,22 @@ def test_one_that_stands_elsewhere_does_not_move(world: World, tmp_path: Path) -
 def test_a_run_that_was_killed_before_it_made_anything_leaves_nothing(world: World, tmp_path: Path) -> None:
     (world.folder / "pr-42.json").write_text(json.dumps({"version": 3, "checkpoint": {"latest": {"resources": []}}}))
     Ephemeral(tmp_path, "pr-42").down()
+    assert world.calls == ["forget pr-42"]
+
+
+def test_what_was_never_made_needs_no_credentials_of_every_host(world: World, tmp_path: Path) -> None:
+    (world.folder / "pr-42.json").write_text(json.dumps({"version": 3, "checkpoint": {"latest": {"resources": []}}}))
+    world.foreign.add("111111111111")
+    prod = DEV.replace("target: local", 'target: aws\naccount: "111111111111"')
+    (tmp_path / "envs" / "prod.yaml").write_text(prod)
+    (tmp_path / "envs" / "wrong.yaml").write_text("target: nowhere\n")
+    Ephemeral(tmp_path, "pr-42").down()
+    assert world.calls == ["forget pr-42"]
+
+    (world.folder / "pr-42.json").write_text(json.dumps({"version": 3, "checkpoint": {"latest": {"resources": []}}}))
+    (tmp_path / "envs" / "dev.yaml").write_text(prod)
+    with pytest.raises(RefusedError, match="aren't for account 111111111111"):
+        Ephemeral(tmp_path, "pr-42").down()
     assert world.calls == ["forget pr-42"]
 
 
