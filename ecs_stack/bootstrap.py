@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ecs_stack import spec, targets
 from ecs_stack.automation.backend import Backend
-from ecs_stack.errors import RefusedError
+from ecs_stack.errors import InterruptedRunError, RefusedError
 from ecs_stack.operations.aws_errors import translated
 from ecs_stack.operations.bootstrap import make_bucket, make_key
 from ecs_stack.results import BootstrapReceipt
@@ -43,9 +43,15 @@ def bootstrap(root: Path, described: spec.Environment) -> BootstrapReceipt:
         )
     tags = {PROJECT: project, STATE: bucket.name}
     client = targets.make(described.target, root, bucket.region).connect()
-    with translated(described.name):
-        key, steps = make_key(client("kms"), alias, tags)
-        steps += make_bucket(client("s3"), bucket.name, account=account, region=bucket.region, key=key, tags=tags)
+    try:
+        with translated(described.name):
+            key, steps = make_key(client("kms"), alias, tags)
+            steps += make_bucket(client("s3"), bucket.name, account=account, region=bucket.region, key=key, tags=tags)
+    except KeyboardInterrupt as error:
+        raise InterruptedRunError(
+            f"the bootstrap of {described.name} was interrupted",
+            hint=f"Run `ecs-stack bootstrap {described.name}` again: it makes what is missing.",
+        ) from error
     return BootstrapReceipt(
         environment=described.name,
         account=account,

@@ -12,7 +12,7 @@ import pytest
 from botocore import exceptions
 from botocore.exceptions import ClientError
 
-from ecs_stack import spec, states, targets
+from ecs_stack import bootstrap, spec, states, targets
 from ecs_stack.automation.backend import Backend
 from ecs_stack.commands.main import main
 
@@ -222,6 +222,21 @@ def test_bootstrap_is_for_buckets(project: Path, refused: Callable[..., str], mo
     assert "which names no alias" in refused("bootstrap", "dev")
     write(project, AWS.replace("1111", "2222") + BUCKET)
     assert "These credentials are for account 111111111111" in refused("bootstrap", "dev")
+
+
+def test_a_bootstrap_that_is_interrupted_says_how_to_go_on(
+    project: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(targets.AwsTarget, "_client", lambda *_: Sts())
+    monkeypatch.setattr(bootstrap, "make_key", interrupted)
+    write(project, AWS)
+    assert main(["bootstrap", "dev"]) == 130
+    said = capfd.readouterr().err
+    assert said.startswith("Error: The bootstrap of dev was interrupted")
+    assert "`ecs-stack bootstrap dev` again" in said
 
 
 def test_doctor_looks_at_the_state(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
