@@ -73,15 +73,16 @@ def up(
     """
     from ecs_stack.ephemeral import Ephemeral
     from ecs_stack.render.output import Output
-    from ecs_stack.rules.ephemeral import name_of_branch
 
-    if name is None:
-        if branch is None:
-            raise RefusedError("it needs a name", hint="Name it, or have a name made of --branch.")
-        name = name_of_branch(branch)
     output, folder = Output(json=json), find_root(root)
-    with _log(output, folder, "ephemeral up", name, verbose) as log, output.progress() as steps:
-        receipt = Ephemeral(folder, name).up(
+    if name is not None:
+        environment = Ephemeral(folder, name)
+    elif branch is not None:
+        environment = Ephemeral.of_branch(folder, branch)
+    else:
+        raise RefusedError("it needs a name", hint="Name it, or have a name made of --branch.")
+    with _log(output, folder, "ephemeral up", environment.name, verbose) as log, output.progress() as steps:
+        receipt = environment.up(
             images=_images(image or ()),
             settings=set_ or (),
             host=host,
