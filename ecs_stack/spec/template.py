@@ -6,7 +6,7 @@ A service that the template or the command names is made anew, as the host's fil
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
@@ -76,7 +76,7 @@ class Ephemeral(Model):
     """What is made; the routes' hosts are this environment's."""
     borrowed: Mapping[str, Route] = {}
     """The host's services that requests go to."""
-    inherited: tuple[str, ...] = ()
+    inherited: Sequence[str] = ()
     """Those of them that the host's own listener rules send there."""
 
     @property
@@ -113,7 +113,7 @@ class Ephemeral(Model):
             {name: route for name, route in everything.items() if name in borrowed},
             {name: routes.Route(path=path, host=host) for name, (path, host) in served.items()},
         )
-        return resolved.model_copy(update={"inherited": tuple(sorted(inherited))})
+        return resolved.model_copy(update={"inherited": sorted(inherited)})
 
 
 @dataclass(frozen=True, kw_only=True)

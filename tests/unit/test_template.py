@@ -115,7 +115,7 @@ def test_what_the_host_serves_is_borrowed(project: Write) -> None:
     }
     assert found.routes.keys() == {"api", "docs", "web"}
     # The host's own rule for docs takes requests for any host name, and none of ours is before it.
-    assert found.inherited == ("docs",)
+    assert found.inherited == ["docs"]
     assert found.listener_rules.keys() == {"api", "web"}
 
 
@@ -127,7 +127,8 @@ def test_routes_that_collide_are_refused(project: Write) -> None:
 
 def test_it_survives_the_state(project: Write) -> None:
     found = made(project(dev=HOST, preview=TEMPLATE), settings=("services.worker.count=2",))
-    found = found.borrowing({"web": ("/*", "www.example.com")})
+    found = found.borrowing({"web": ("/*", "www.example.com"), "docs": ("/docs/*", None)})
+    assert found.inherited
     kept = json.dumps(found.model_dump(mode="json", exclude_defaults=True))
     assert spec.Ephemeral.model_validate(json.loads(kept)) == found
 
