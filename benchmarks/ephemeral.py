@@ -63,8 +63,9 @@ def main() -> int:
 
 
 def answering(environment: str) -> str:
-    """The environment file with its first service at /, where the demo says which version it is."""
-    return environment.replace('"/s000/*"', '"/*"')
+    """The environment file with its first service at /, where the demo says which version it is, and only there: the
+    other services need no rule of an ephemeral environment's then."""
+    return environment.replace('"/s000/*"', '"/"')
 
 
 def side_by_side(root: Path, runs: int) -> tuple[list[Creation], list[Creation]]:

@@ -119,6 +119,15 @@ def test_the_lowest_priority_that_matches_wins(stack: Stack) -> None:
     assert stack.request(listener, "/a").text == "twenty"
 
 
+def test_as_many_rules_as_a_load_balancer_takes(stack: Stack) -> None:
+    """100 without the default one; DescribeRules answers with fewer at a time."""
+    listener = stack.listener(fixed("default", "404"))
+    for number in range(1, 101):
+        stack.rule(listener, number, [host(f"pr-{number}.example.com")], fixed(str(number)))
+    for number in (1, 50, 51, 100):
+        assert stack.request(listener, "/", Host=f"pr-{number}.example.com").text == str(number)
+
+
 def test_fixed_response(stack: Stack) -> None:
     listener = stack.listener(fixed("nothing {here} for you", "404"))
     answer = stack.request(listener)

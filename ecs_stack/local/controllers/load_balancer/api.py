@@ -18,7 +18,7 @@ from xml.sax.saxutils import escape
 
 import botocore.exceptions
 
-from ecs_stack.local.controllers.load_balancer.model import forwards
+from ecs_stack.local.controllers.load_balancer.model import forwards, pages
 from ecs_stack.local.controllers.load_balancer.targets import (
     NOT_IN_USE,
     NOT_REGISTERED,
@@ -113,10 +113,10 @@ class Api:
     def _refuse_group_in_use(self, request: Request) -> None:
         arn = request.parameters.get("TargetGroupArn", "")
         client = self._clients("elbv2", request.region)
-        for balancer in client.describe_load_balancers()["LoadBalancers"]:
-            listeners = client.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
-            for listener in listeners:
-                rules = client.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]
+        for balancer in pages(client, "describe_load_balancers", "LoadBalancers"):
+            where = {"LoadBalancerArn": balancer["LoadBalancerArn"]}
+            for listener in pages(client, "describe_listeners", "Listeners", **where):
+                rules = pages(client, "describe_rules", "Rules", ListenerArn=listener["ListenerArn"])
                 actions = [action for rule in rules for action in rule["Actions"]]
                 if any(arn == used for action in actions for used, _ in forwards(action)):
                     raise ApiError(
@@ -132,7 +132,7 @@ class Api:
         if port is None:
             return
         try:
-            listeners = client.describe_listeners(LoadBalancerArn=balancer)["Listeners"]
+            listeners = list(pages(client, "describe_listeners", "Listeners", LoadBalancerArn=balancer))
         except botocore.exceptions.ClientError:
             return  # Not found: moto says so itself.
         if any(found["Port"] == int(port) and found["ListenerArn"] != listener for found in listeners):

@@ -103,13 +103,13 @@ def forwards(action: Mapping[str, Any]) -> list[tuple[str, int]]:
 def read(client: Any, region: str) -> Snapshot:
     """The state of a region now."""
     listeners = []
-    for balancer in _pages(client, "describe_load_balancers", "LoadBalancers"):
+    for balancer in pages(client, "describe_load_balancers", "LoadBalancers"):
         if balancer["Type"] != "application":
             continue
         arn = balancer["LoadBalancerArn"]
         attributes = _attributes(client.describe_load_balancer_attributes(LoadBalancerArn=arn))
-        for listener in _pages(client, "describe_listeners", "Listeners", LoadBalancerArn=arn):
-            described = client.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]
+        for listener in pages(client, "describe_listeners", "Listeners", LoadBalancerArn=arn):
+            described = pages(client, "describe_rules", "Rules", ListenerArn=listener["ListenerArn"])
             listeners.append(
                 Listener(
                     arn=listener["ListenerArn"],
@@ -122,13 +122,14 @@ def read(client: Any, region: str) -> Snapshot:
                 )
             )
     groups = {}
-    for group in _pages(client, "describe_target_groups", "TargetGroups"):
+    for group in pages(client, "describe_target_groups", "TargetGroups"):
         arn = group["TargetGroupArn"]
         groups[arn] = _group(group, _attributes(client.describe_target_group_attributes(TargetGroupArn=arn)), region)
     return Snapshot(listeners=tuple(listeners), groups=groups)
 
 
-def _pages(client: Any, operation: str, key: str, **arguments: Any) -> Iterator[Mapping[str, Any]]:
+def pages(client: Any, operation: str, key: str, **arguments: Any) -> Iterator[Mapping[str, Any]]:
+    """Every item of a describe operation."""
     for page in client.get_paginator(operation).paginate(**arguments):
         yield from page[key]
 
