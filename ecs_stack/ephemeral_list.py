@@ -17,7 +17,7 @@ from ecs_stack.outputs import StackOutputs
 from ecs_stack.rules import ephemeral as rules
 from ecs_stack.rules import routes
 from ecs_stack.standing import Standing
-from ecs_stack.targets import Target, of_stack
+from ecs_stack.targets import of_stack
 
 
 def list_ephemeral(root: Path) -> tuple[EphemeralSummary, ...]:
@@ -61,7 +61,7 @@ class _Cluster:
         self._urls: dict[str, dict[str, str]] = {}
         try:
             self._services = describe.services(target.connect()("ecs"), first.cluster_name, names)
-            self._urls = _urls(target, environments)
+            self._urls = {each.environment: target.urls(each) for each in environments}
         except (ClientError, BotoCoreError, RefusedError):
             return
 
@@ -80,10 +80,6 @@ class _Cluster:
             return "unknown"
         states = [_health(self._services.get(each.service_name)) for each in environment.services.values()]
         return next((state for state in ("gone", "failing", "deploying") if state in states), "ready")
-
-
-def _urls(target: Target, environments: Sequence[StackOutputs]) -> dict[str, dict[str, str]]:
-    return {each.environment: target.urls(each) for each in environments}
 
 
 def _health(service: Mapping[str, Any] | None) -> str:

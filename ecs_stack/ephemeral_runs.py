@@ -160,10 +160,7 @@ def _down(root: Path, name: str, on_progress: OnProgress | None, cancellation: C
     if found.region is not None:
         return runs.delete(name, found.found(root), engine, on_progress, None, cancellation)
     if name in spec.names(root):
-        raise RefusedError(
-            f"the environment {name} isn't an ephemeral one, and its stack is left alone",
-            hint=f"The verbs without `ephemeral` are for it: `ecs-stack status {name}`.",
-        )
+        raise standing.ordinary(name)
     # A run was killed before it wrote down what it made, or after it deleted all of it.
     for target in hosting.reached(root):
         with target.open() as session:

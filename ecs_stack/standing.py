@@ -110,10 +110,15 @@ def locate(root: Path, name: str, engine: Engine) -> Standing:
 def refuse_ordinary(found: Standing) -> None:
     """Raises RefusedError for a stack that isn't an ephemeral environment's."""
     if found.host is None and found.resources:
-        raise RefusedError(
-            f"the environment {found.name} isn't an ephemeral one, and its stack is left alone",
-            hint=f"The verbs without `ephemeral` are for it: `ecs-stack status {found.name}`.",
-        )
+        raise ordinary(found.name)
+
+
+def ordinary(name: str) -> RefusedError:
+    """The refusal of an environment that isn't ephemeral."""
+    return RefusedError(
+        f"the environment {name} isn't an ephemeral one, and its stack is left alone",
+        hint=f"The verbs without `ephemeral` are for it: `ecs-stack status {name}`.",
+    )
 
 
 def of(backend: Backend, host: str | None = None) -> tuple[Standing, ...]:

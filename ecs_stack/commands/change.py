@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ecs_stack.commands.options import Json, Name, Refresh, Root, Target, TargetName, Verbose, Wait, Yes, find_root
+from ecs_stack.commands.recording import recorded
 
 if TYPE_CHECKING:
     from ecs_stack.environment import Environment
     from ecs_stack.render.output import Output
     from ecs_stack.results import Preview
-    from ecs_stack.runlog import RunLog
 
 #: What ``preview --exit-code`` ends with if an up would change something.
 PENDING = 3
@@ -36,7 +35,7 @@ def preview(
     With --refresh, also what was deleted or changed on AWS since the last run, by others than ecs-stack.
     """
     output, environment = _open(name, target, json, root)
-    with _log(output, environment, "preview", verbose) as log, output.progress() as steps:
+    with recorded(output, environment.root, "preview", environment.name, verbose) as log, output.progress() as steps:
         found = environment.preview(on_progress=log.steps(steps), refresh=refresh)
         log.plan(found)
     output.preview(found)
@@ -62,7 +61,7 @@ def up(
     output, environment = _open(name, target, json, root)
     if not yes:
         output.require_terminal(instead="--yes")
-    with _log(output, environment, "up", verbose) as log, output.progress() as steps:
+    with recorded(output, environment.root, "up", environment.name, verbose) as log, output.progress() as steps:
 
         def approve(plan: Preview) -> None:
             log.plan(plan)
@@ -96,7 +95,7 @@ def destroy(
     if not yes:
         environment.require_stack()
         output.require_terminal(instead="--yes")
-    with _log(output, environment, "destroy", verbose) as log, output.progress() as steps:
+    with recorded(output, environment.root, "destroy", environment.name, verbose) as log, output.progress() as steps:
 
         def approve(plan: Preview) -> None:
             log.plan(plan)
@@ -138,12 +137,3 @@ def _open(name: str, target: TargetName | None, json: bool, root: Path | None) -
     from ecs_stack.render.output import Output
 
     return Output(json=json), Environment.load(find_root(root), name, target=target)
-
-
-def _log(output: Output, environment: Environment, verb: str, verbose: bool) -> AbstractContextManager[RunLog]:
-    """The log of a run, shown as it grows if that is asked for."""
-    from ecs_stack import runlog
-    from ecs_stack.checkout import package_versions
-
-    echo = output.say if verbose else None
-    return runlog.recorded(environment.root, verb, environment.name, versions=package_versions(), echo=echo)

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from ecs_stack.commands import completion
 from ecs_stack.commands.options import Json, Root, Verbose, Wait, find_root
+from ecs_stack.commands.recording import recorded
 from ecs_stack.errors import NotFoundError, RefusedError
-
-if TYPE_CHECKING:
-    from ecs_stack.render.output import Output
-    from ecs_stack.runlog import RunLog
 
 app = typer.Typer(
     help="Ephemeral environments: one per pull request, on the network, cluster and load balancer of another.",
@@ -81,7 +76,7 @@ def up(
         environment = Ephemeral.of_branch(folder, branch)
     else:
         raise RefusedError("it needs a name", hint="Name it, or have a name made of --branch.")
-    with _log(output, folder, "ephemeral up", environment.name, verbose) as log, output.progress() as steps:
+    with recorded(output, folder, "ephemeral-up", environment.name, verbose) as log, output.progress() as steps:
         receipt = environment.up(
             images=_images(image or ()),
             settings=set_ or (),
@@ -116,7 +111,7 @@ def extend(
     from ecs_stack.render.output import Output
 
     output, folder = Output(json=json), find_root(root)
-    with _log(output, folder, "ephemeral extend", name, verbose) as log, output.progress() as steps:
+    with recorded(output, folder, "ephemeral-extend", name, verbose) as log, output.progress() as steps:
         receipt = Ephemeral(folder, name).extend(ttl, protect=protect, on_progress=log.steps(steps), wait=wait)
         log.changes("changed", receipt.changes)
     output.ephemeral_extend(receipt)
@@ -137,7 +132,7 @@ def down(
     from ecs_stack.results import ChangeSummary, DestroyReceipt
 
     output, folder = Output(json=json), find_root(root)
-    with _log(output, folder, "ephemeral down", name, verbose) as log, output.progress() as steps:
+    with recorded(output, folder, "ephemeral-down", name, verbose) as log, output.progress() as steps:
         try:
             receipt = Ephemeral(folder, name).down(on_progress=log.steps(steps), wait=wait)
         except NotFoundError:
@@ -178,7 +173,7 @@ def prune(
 
     output, folder = Output(json=json), find_root(root)
     keep = None if keep_open is None else items("--keep-open", keep_open)
-    with _log(output, folder, "ephemeral prune", "all", verbose) as log, output.progress() as steps:
+    with recorded(output, folder, "ephemeral-prune", "all", verbose) as log, output.progress() as steps:
         receipt = prune_ephemeral(folder, keep_open=keep, dry_run=not yes, wait=wait, on_progress=log.steps(steps))
         for each in receipt.going:
             log.write(f"{each.environment}: {each.ground} ({each.why}): {each.outcome}")
@@ -204,13 +199,3 @@ def _images(given: list[str] | tuple[str, ...]) -> dict[str, str]:
             raise RefusedError(f"--image names {service} twice")
         images[service] = reference
     return images
-
-
-def _log(output: Output, root: Path, verb: str, name: str, verbose: bool) -> AbstractContextManager[RunLog]:
-    """The log of a run, shown as it grows if that is asked for."""
-    from ecs_stack import runlog
-    from ecs_stack.checkout import package_versions
-
-    return runlog.recorded(
-        root, verb.replace(" ", "-"), name, versions=package_versions(), echo=output.say if verbose else None
-    )

@@ -156,7 +156,7 @@ class Daemon:
         """End once the project's folder is deleted (a CI job's, say): nobody could find this process any more."""
         while (read_json(self.paths.cloud) or {}).get("pid") == os.getpid():
             time.sleep(FOLDER_POLL)
-        for stop in (self.ecs.stop, *([self.runner.close] if self.runner else []), self.load_balancers.stop):
+        for stop in self._stops():
             with contextlib.suppress(Exception):  # there is nowhere left to save anything to, nor to log
                 stop()
         # A folder of the same name may be back, with a cloud of its own: the containers are that one's now.
@@ -167,10 +167,12 @@ class Daemon:
         os._exit(0)
 
     def _stop_controllers(self) -> None:
-        self.ecs.stop()
-        if self.runner is not None:
-            self.runner.close()
-        self.load_balancers.stop()
+        for stop in self._stops():
+            stop()
+
+    def _stops(self) -> list[Callable[[], object]]:
+        """What ends the controllers, in order."""
+        return [self.ecs.stop, *([self.runner.close] if self.runner else []), self.load_balancers.stop]
 
     def _health(self) -> tuple[int, Any]:
         ready = self._ready.is_set()
