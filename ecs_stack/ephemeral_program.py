@@ -81,17 +81,15 @@ def _service_args(
     task_tags: Mapping[str, str],
 ) -> ServiceArgs:
     service, balancer, ingress = spec.services[name], host.load_balancer, None
-    if service.route and balancer and balancer.security_group_id:
+    if service.route and balancer and balancer.security_group_id and balancer.tasks_security_group_id:
         ingress = ingress_args(
             service,
             service.route,
             facts.priorities[name],
             balancer.listener_arn,
             balancer.security_group_id,
-            # The host's security group isn't ours to change: the tasks join one that it reaches.
-            open_load_balancer=False,
+            balancer.tasks_security_group_id,
         )
-    joined = balancer.tasks_security_group_id if ingress and balancer else None
     return ServiceArgs(
         service_name=rules.ecs_service(spec.name, name),
         family=names.cut(f"{spec.name}-{name}", names.TASK_FAMILY),
@@ -101,7 +99,6 @@ def _service_args(
         capacity=host.capacity,
         vpc_id=host.vpc_id,
         subnet_ids=host.private_subnet_ids,
-        security_group_ids=[joined] if joined else [],
         container=container_args(service),
         ingress=ingress,
         count=service.initial_count,

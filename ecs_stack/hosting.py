@@ -67,7 +67,7 @@ def reached(root: Path) -> list[Target]:
 
 def refuse_loss(plan: Preview, backend: Backend, outputs: StackOutputs | None) -> None:
     """Raises RefusedError if a plan deletes or replaces what ephemeral environments use of the environment."""
-    if outputs is None or outputs.load_balancer is None or outputs.load_balancer.tasks_security_group_id is None:
+    if outputs is None or outputs.load_balancer is None:
         return
     gone = [each for each in plan.changes if each.kind in (ChangeKind.DELETE, ChangeKind.REPLACE)]
     if not gone:

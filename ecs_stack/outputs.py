@@ -48,8 +48,8 @@ class RouteOutputs:
 class LoadBalancerOutputs:
     """The load balancer and its listener.
 
-    ``security_group_id`` is its own; ``tasks_security_group_id`` the one that it reaches, on every port, and that the
-    tasks of ephemeral environments join: None if the environment hosts none.
+    ``security_group_id`` is its own; ``tasks_security_group_id`` the one that it lets out to, and that the tasks of
+    ephemeral environments join: None if the environment hosts none.
     """
 
     arn: str

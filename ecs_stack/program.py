@@ -130,7 +130,6 @@ def _load_balancer(
             subnet_ids=network.public_subnet_ids,
             allow_from=environment.load_balancer.allow_from,
             idle_timeout=environment.load_balancer.idle_timeout,
-            open_to_others=environment.hosts_ephemeral,
             tags=tags,
         ),
         opts,
@@ -170,7 +169,14 @@ def _pipeline_access(
 def _ingress(service: ServiceSpec, balancer: LoadBalancer | None, priority: int | None) -> IngressArgs | None:
     if service.route is None or balancer is None or priority is None:
         return None
-    return ingress_args(service, service.route, priority, balancer.listener_arn, balancer.security_group_id)
+    return ingress_args(
+        service,
+        service.route,
+        priority,
+        balancer.listener_arn,
+        balancer.security_group_id,
+        balancer.tasks_security_group_id,
+    )
 
 
 def ingress_args(
@@ -179,19 +185,18 @@ def ingress_args(
     priority: int,
     listener_arn: pulumi.Input[str],
     load_balancer_security_group_id: pulumi.Input[str],
-    *,
-    open_load_balancer: bool = True,
+    tasks_security_group_id: pulumi.Input[str],
 ) -> IngressArgs:
     """The way to a service that has a route."""
     return IngressArgs(
         listener_arn=listener_arn,
         load_balancer_security_group_id=load_balancer_security_group_id,
+        tasks_security_group_id=tasks_security_group_id,
         priority=priority,
         path=route.path,
         host=route.host,
         health=HealthCheckArgs(**service.health.model_dump()),
         deregistration_delay=service.deregistration_delay,
-        open_load_balancer=open_load_balancer,
     )
 
 
@@ -283,7 +288,7 @@ def _outputs(
             "listener_arn": balancer.listener_arn,
             "listener_port": balancer.listener_port,
             "security_group_id": balancer.security_group_id,
-            "tasks_security_group_id": balancer.tasks_security_group_id,
+            "tasks_security_group_id": balancer.tasks_security_group_id if environment.hosts_ephemeral else None,
         }
         if balancer
         else None,

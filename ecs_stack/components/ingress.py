@@ -29,22 +29,22 @@ class IngressArgs:
     """Which requests of a listener go to a service: those for ``host`` (None: any) and ``path``.
 
     ``priority`` is the listener rule's, unique on the listener: ``ecs_stack.rules.routes.priorities`` makes
-    them. ``deregistration_delay`` is in seconds. ``open_load_balancer`` is off where the tasks join a security
-    group that the load balancer reaches already.
+    them. ``deregistration_delay`` is in seconds. The tasks join ``tasks_security_group_id``, which the load balancer's
+    own group lets out to.
     """
 
     listener_arn: pulumi.Input[str]
     load_balancer_security_group_id: pulumi.Input[str]
+    tasks_security_group_id: pulumi.Input[str]
     priority: int
     path: str = "/*"
     host: str | None = None
     health: HealthCheckArgs = HealthCheckArgs()
     deregistration_delay: int = 30
-    open_load_balancer: bool = True
 
 
 class Ingress(pulumi.ComponentResource):
-    """A target group with its listener rule, and the opening between the two security groups."""
+    """A target group with its listener rule, and the way in through the tasks' own security group."""
 
     port: int
     target_group_arn: pulumi.Output[str]
@@ -105,18 +105,6 @@ class Ingress(pulumi.ComponentResource):
             tags=tags,
             opts=child,
         )
-        if args.open_load_balancer:
-            vpc.SecurityGroupEgressRule(
-                f"{name}-to-tasks",
-                security_group_id=args.load_balancer_security_group_id,
-                referenced_security_group_id=security_group_id,
-                ip_protocol="tcp",
-                from_port=port,
-                to_port=port,
-                description=f"Requests and health checks for {name}",
-                tags=tags,
-                opts=child,
-            )
         self.target_group_arn = pulumi.Output.all(group.arn, rule.arn).apply(lambda known: str(known[0]))
         self.register_outputs({"target_group_arn": self.target_group_arn})
 

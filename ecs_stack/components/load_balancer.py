@@ -15,25 +15,21 @@ HTTP_PORT = 80
 
 @dataclass(frozen=True, kw_only=True)
 class LoadBalancerArgs:
-    """``allow_from`` are IPv4 blocks; ``idle_timeout`` is in seconds.
-
-    ``open_to_others`` makes a security group that tasks of other stacks join, to be reached by the load balancer.
-    """
+    """``allow_from`` are IPv4 blocks; ``idle_timeout`` is in seconds."""
 
     vpc_id: pulumi.Input[str]
     subnet_ids: pulumi.Input[Sequence[pulumi.Input[str]]]
     """Public subnets, in at least two zones."""
     allow_from: Sequence[str] = ("0.0.0.0/0",)
     idle_timeout: int = 60
-    open_to_others: bool = False
     tags: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None
 
 
 class LoadBalancer(pulumi.ComponentResource):
     """An internet-facing Application Load Balancer whose listener answers 404 until a service adds its rule.
 
-    Its security group lets nothing out: a service opens the way to its own tasks. Those of other stacks join a group
-    that it reaches, so that they change nothing here (docs/adr/0009).
+    Its security group lets out to one other group only, ``tasks_security_group_id``, which the tasks behind it join:
+    those of its own stack and of others, so that neither changes anything here (docs/adr/0009 and 0017).
     """
 
     arn: pulumi.Output[str]
@@ -41,7 +37,8 @@ class LoadBalancer(pulumi.ComponentResource):
     listener_arn: pulumi.Output[str]
     listener_port: int
     security_group_id: pulumi.Output[str]
-    tasks_security_group_id: pulumi.Output[str] | None = None
+    tasks_security_group_id: pulumi.Output[str]
+    """Known once the load balancer's group lets out to it."""
 
     def __init__(self, name: str, args: LoadBalancerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ecs-stack:index:LoadBalancer", name, {}, opts)
@@ -98,8 +95,7 @@ class LoadBalancer(pulumi.ComponentResource):
         self.listener_arn = listener.arn
         self.listener_port = HTTP_PORT
         self.security_group_id = group.id
-        if args.open_to_others:
-            self.tasks_security_group_id = self._tasks_group(name, args, group)
+        self.tasks_security_group_id = self._tasks_group(name, args, group)
         self.register_outputs(
             {
                 "arn": self.arn,
@@ -116,20 +112,21 @@ class LoadBalancer(pulumi.ComponentResource):
         group = ec2.SecurityGroup(
             names.auto(f"{name}-lb-tasks", names.SECURITY_GROUP),
             vpc_id=args.vpc_id,
-            description="Tasks of ephemeral environments",
+            description="Tasks behind the load balancer",
             tags=args.tags,
             opts=child,
         )
-        vpc.SecurityGroupEgressRule(
+        way_out = vpc.SecurityGroupEgressRule(
             f"{name}-lb-to-tasks",
             security_group_id=balancer.id,
             referenced_security_group_id=group.id,
             ip_protocol="tcp",
-            # Which port a task listens on isn't known yet; its own group lets the load balancer in on that one only.
+            # A security group has 60 rules for what goes out (Amazon VPC quotas), too few for one a service. Each
+            # service's own group lets the load balancer in on the port that its tasks listen on, and on no other.
             from_port=1,
             to_port=65535,
-            description="Requests and health checks for ephemeral environments",
+            description="Requests and health checks",
             tags=args.tags,
             opts=child,
         )
-        return group.id
+        return pulumi.Output.all(group.id, way_out.arn).apply(lambda known: str(known[0]))

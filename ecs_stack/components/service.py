@@ -35,8 +35,7 @@ class ServiceArgs:
     has weights by capacity provider, which the service keeps: ECS changes them only in a forced deployment.
     ``count`` tasks run, or as many as ``scaling`` says: then the autoscaler owns the number, and an update
     leaves it alone. ``ingress`` (None: a worker that nothing reaches) needs the container's ``port``.
-    ``security_group_ids`` are joined beside the service's own group. ``task_tags`` are the task definition's and its
-    tasks' instead of ``tags``: a task keeps those that it started with.
+    ``task_tags`` are the task definition's and its tasks' instead of ``tags``: a task keeps those that it started with.
     """
 
     service_name: str
@@ -61,7 +60,6 @@ class ServiceArgs:
     permissions_boundary: pulumi.Input[str] | None = None
     """The ARN of the policy that no right of theirs goes beyond."""
     log_retention_days: int = 30
-    security_group_ids: Sequence[pulumi.Input[str]] = ()
     tags: Tags | None = None
     task_tags: Tags | None = None
 
@@ -225,7 +223,10 @@ class Service(pulumi.ComponentResource):
             ],
             network_configuration=ecs.ServiceNetworkConfigurationArgs(
                 subnets=args.subnet_ids,
-                security_groups=[self.security_group_id, *args.security_group_ids],
+                security_groups=[
+                    self.security_group_id,
+                    *([args.ingress.tasks_security_group_id] if args.ingress else []),
+                ],
                 assign_public_ip=False,
             ),
             load_balancers=balanced,

@@ -140,7 +140,7 @@ class EnvironmentFile(Model):
     services: Mapping[ServiceName, Service] = {}
     """The services, by name."""
     hosts_ephemeral: bool = False
-    """Whether ephemeral environments may stand on it; an `up` then makes the security group that their tasks join."""
+    """Whether ephemeral environments may stand on it."""
     protect: bool = False
     """Whether pipelines deploy it only after somebody's approval."""
     ci: Ci | None = None

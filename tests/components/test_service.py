@@ -24,6 +24,7 @@ CONTAINER = ContainerArgs(image="acme/api:1", cpu=256, memory=512, port=8080)
 INGRESS = IngressArgs(
     listener_arn="arn:listener",
     load_balancer_security_group_id="sg-lb",
+    tasks_security_group_id="sg-tasks",
     priority=7,
     host="api.example.com",
     health=HealthCheckArgs(path="/health", grace_period=45),
@@ -63,7 +64,7 @@ def test_tasks_run_in_private_subnets_without_public_addresses(built: Recording)
     service = built.one("ecs/service:Service")
     assert service["networkConfiguration"] == {
         "subnets": ["subnet-private-1", "subnet-private-2"],
-        "securityGroups": ["SecurityGroup-dev-api"],
+        "securityGroups": ["SecurityGroup-dev-api", "sg-tasks"],
         "assignPublicIp": False,
     }
 
@@ -77,13 +78,6 @@ def test_only_the_load_balancer_reaches_the_tasks(built: Recording) -> None:
     group = built.one("ec2/securityGroup:SecurityGroup")
     assert group["ingress"] is None
     assert group["egress"] is None
-
-
-def test_the_load_balancer_may_reach_the_tasks_on_their_port_alone(built: Recording) -> None:
-    _settled()
-    rule = built.one("vpc/securityGroupEgressRule:SecurityGroupEgressRule", "dev-api-to-tasks")
-    assert (rule["securityGroupId"], rule["referencedSecurityGroupId"]) == ("sg-lb", "SecurityGroup-dev-api")
-    assert (rule["fromPort"], rule["toPort"], rule["cidrIpv4"]) == (8080, 8080, None)
 
 
 def test_the_container_is_locked_down_by_default(built: Recording) -> None:
@@ -188,7 +182,6 @@ def test_the_service_waits_for_all_that_its_tasks_need(built: Recording) -> None
         # ECS refuses a target group that no listener sends requests to.
         "aws:lb/listenerRule:ListenerRule::dev-api",
         "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule::dev-api-out",
-        "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule::dev-api-to-tasks",
         "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule::dev-api-from-lb",
         "aws:ecs/taskDefinition:TaskDefinition::dev-api",
     } <= waited_for

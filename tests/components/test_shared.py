@@ -124,10 +124,17 @@ def test_who_may_connect(built: Recording) -> None:
         ("192.0.2.0/24", "tcp", 80, 80),
         ("198.51.100.0/24", "tcp", 80, 80),
     ]
-    # Nothing goes out before a service asks for it.
-    assert built.of("vpc/securityGroupEgressRule:SecurityGroupEgressRule") == []
-    group = built.one("ec2/securityGroup:SecurityGroup")
-    assert group["egress"] is None
+
+
+def test_the_load_balancer_lets_out_to_one_group(built: Recording) -> None:
+    """A security group has 60 rules a direction: a rule a service would end there (docs/adr/0017)."""
+    _settled(lambda: LoadBalancer("dev", BALANCER))
+    rule = built.one("vpc/securityGroupEgressRule:SecurityGroupEgressRule")
+    assert rule["securityGroupId"] == "SecurityGroup-dev-lb"
+    assert rule["referencedSecurityGroupId"] == "SecurityGroup-dev-lb-tasks"
+    assert (rule["ipProtocol"], rule["fromPort"], rule["toPort"], rule["cidrIpv4"]) == ("tcp", 1, 65535, None)
+    groups = built.of("ec2/securityGroup:SecurityGroup")
+    assert [(group["ingress"], group["egress"]) for group in groups] == [(None, None), (None, None)]
 
 
 def test_a_long_name_fits_a_load_balancer(built: Recording) -> None:

@@ -186,9 +186,14 @@ def test_a_host_takes_them_along_if_it_is_told_to(host: Project) -> None:
     refused = host.run("destroy", "dev", "--yes", code=2)
     assert "Ephemeral environments stand on dev: pr-1" in refused.err
     # Nor does it take anything from below them.
-    host.edit("dev", "hosts_ephemeral: true", "hosts_ephemeral: false")
-    assert "delete or replace dev-lb-tasks, which ephemeral" in host.run("up", "dev", "--yes", code=2).err
-    host.edit("dev", "hosts_ephemeral: false", "hosts_ephemeral: true")
+    file = host.root / "envs/dev.yaml"
+    text = file.read_text()
+    head = text.partition("services:")[0]
+    file.write_text(f'{head}services: {{api: {{image: "ecs-stack-demo:1", cpu: 256, memory: 512}}}}\n')
+    refused = host.run("up", "dev", "--yes", code=2)
+    assert "dev-lb-tasks" in refused.err
+    assert "which ephemeral environments use: pr-1" in refused.err
+    file.write_text(text)
     host.run("destroy", "dev", "--yes", "--with-ephemeral")
     assert host.docker_objects()["containers"] == []
     assert host.client("elbv2").describe_load_balancers()["LoadBalancers"] == []
