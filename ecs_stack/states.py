@@ -102,7 +102,7 @@ def refuse_elsewhere(root: Path, name: str, backend: Backend, session: Session) 
             f"the stack of {name} is in {here.place}, and its state belongs in {backend.place}", hint=hint
         )
     with translated(name):
-        cluster = cluster_of(backend.project, name, ecs=session.client("ecs"))
+        cluster = cluster_of(backend.project, name, ecs=session.clusters())
     if cluster:
         raise RefusedError(
             f"there is no stack of {name} in {backend.place}, and yet its cluster is there ({cluster}): "

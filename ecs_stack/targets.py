@@ -32,10 +32,12 @@ ClientFactory = Callable[[str], Any]
 @dataclass(frozen=True, kw_only=True)
 class Session:
     """An open target. ``environment`` is the whole process environment for the engine; ``client`` makes a boto3
-    client of a service; ``load`` loads what answers the engine here, so that it needn't wait for that."""
+    client of a service; ``clusters`` makes what has ECS's ``describe_clusters``, which every run asks; ``load`` loads
+    what answers the engine here, so that it needn't wait for that."""
 
     environment: Mapping[str, str]
     client: ClientFactory
+    clusters: Callable[[], Any]
     load: Callable[[], None] = lambda: None
 
 
@@ -114,6 +116,7 @@ class LocalTarget(Target):
     def open(self) -> Iterator[Session]:
         with _needs_extra():
             from ecs_stack.local import cloud, providers
+            from ecs_stack.local.reads import Reads
 
         def revive() -> object:
             return cloud.start(self.root)
@@ -128,6 +131,7 @@ class LocalTarget(Target):
                     "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
                 },
                 client=self._clients(found.endpoint, revive),
+                clusters=lambda: Reads(found.endpoint, self.region, revive, attempts=_ATTEMPTS),
                 load=serving.load,
             )
 
@@ -226,7 +230,8 @@ class AwsTarget(Target):
     @contextmanager
     def open(self) -> Iterator[Session]:
         plugins.require(os.environ)
-        yield Session(environment=dict(os.environ), client=self.connect())
+        client = self.connect()
+        yield Session(environment=dict(os.environ), client=client, clusters=lambda: client("ecs"))
 
     def connect(self) -> ClientFactory:
         return lambda service: self._client(service, self.region)

@@ -157,7 +157,9 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         @contextmanager
         def open(self) -> Iterator[targets.Session]:
             known.calls.append(f"open {self.name}")
-            yield targets.Session(environment={"FROM": "target"}, client=lambda service: service)
+            yield targets.Session(
+                environment={"FROM": "target"}, client=lambda service: service, clusters=lambda: "ecs"
+            )
 
         def urls(self, outputs: StackOutputs) -> dict[str, str]:
             return {"api": "http://localhost:1/"}

@@ -164,7 +164,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
 
         @contextmanager
         def open(self) -> Iterator[targets.Session]:
-            yield targets.Session(environment={}, client=lambda name: name)
+            yield targets.Session(environment={}, client=lambda name: name, clusters=lambda: "ecs")
 
         def connect(self) -> Callable[[str], Any]:
             return lambda name: name

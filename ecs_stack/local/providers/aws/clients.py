@@ -6,9 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import boto3
-from botocore.config import Config
-
+from ecs_stack.local.reads import Reads
 from ecs_stack.local.reconnect import outlive_restarts
 
 from .configuration import Configuration
@@ -33,27 +31,25 @@ class Clients:
         self._endpoint = endpoint
         self._revive = revive
         self._lock = threading.Lock()
-        self._session: Any = boto3.session.Session(
-            aws_access_key_id="local",  # the local cloud checks no signatures
-            aws_secret_access_key="local",  # noqa: S106
-            region_name="us-east-1",
-        )
+        self._session: Any = None
         self._clients: dict[tuple[str, str, str, str], Any] = {}
         self._identities: dict[tuple[str, str], Mapping[str, str]] = {}
 
     def get(self, service: str, region: str, configuration: Configuration) -> Any:
         """The client of a service in a region."""
+        import botocore.config  # a preview needs no client: see ``reads``
+
         endpoint = configuration.endpoints.get(service, self._endpoint)
         key = (service, region, endpoint, configuration.access_key)
         with self._lock:
             if key not in self._clients:
-                client = self._session.client(
+                client = self._opened().client(
                     service,
                     region_name=region,
                     endpoint_url=endpoint,
                     aws_access_key_id=configuration.access_key,
                     aws_secret_access_key=configuration.secret_key,
-                    config=Config(
+                    config=botocore.config.Config(
                         connect_timeout=_CONNECT_TIMEOUT,
                         read_timeout=_READ_TIMEOUT,
                         retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
@@ -76,6 +72,23 @@ class Clients:
         with self._lock:
             if key in self._identities:
                 return self._identities[key]
-        answer = self.get("sts", configuration.region, configuration).get_caller_identity()
+        answer = self.reads("sts", configuration.region, configuration).get_caller_identity()
         with self._lock:
-            return self._identities.setdefault(key, {name: str(answer[name]) for name in ("Account", "Arn", "UserId")})
+            return self._identities.setdefault(key, answer)
+
+    def reads(self, service: str, region: str, configuration: Configuration) -> Reads:
+        """What reads of a service in a region without a client."""
+        endpoint = configuration.endpoints.get(service, self._endpoint)
+        return Reads(endpoint, region, self._revive, attempts=_ATTEMPTS, access_key=configuration.access_key)
+
+    def _opened(self) -> Any:
+        """The session of all clients."""
+        import boto3
+
+        if self._session is None:
+            self._session = boto3.session.Session(
+                aws_access_key_id="local",  # the local cloud checks no signatures
+                aws_secret_access_key="local",  # noqa: S106
+                region_name="us-east-1",
+            )
+        return self._session

@@ -31,17 +31,12 @@ def _zones(call: Call, arguments: Mapping[str, Any]) -> dict[str, Any]:
     filters = [{"Name": f["name"], "Values": f["values"]} for f in arguments.get("filters") or ()]
     if arguments.get("state"):
         filters.append({"Name": "state", "Values": [arguments["state"]]})
-    answer = call.client("ec2").describe_availability_zones(
-        Filters=filters, AllAvailabilityZones=bool(arguments.get("allAvailabilityZones"))
-    )
+    reads = call.clients.reads("ec2", call.region, call.configuration)
+    found = reads.describe_availability_zones(filters, everyone=bool(arguments.get("allAvailabilityZones")))
     excluded_names = set(arguments.get("excludeNames") or ())
     excluded_ids = set(arguments.get("excludeZoneIds") or ())
     zones = sorted(
-        (
-            z
-            for z in answer["AvailabilityZones"]
-            if z["ZoneName"] not in excluded_names and z.get("ZoneId") not in excluded_ids
-        ),
+        (z for z in found if z["ZoneName"] not in excluded_names and z["ZoneId"] not in excluded_ids),
         key=lambda z: str(z["ZoneName"]),
     )
     return {
@@ -49,8 +44,8 @@ def _zones(call: Call, arguments: Mapping[str, Any]) -> dict[str, Any]:
         "id": call.region,
         "region": call.region,
         "names": [z["ZoneName"] for z in zones],
-        "zoneIds": [z.get("ZoneId", "") for z in zones],
-        "groupNames": sorted({z.get("GroupName") or call.region for z in zones}),
+        "zoneIds": [z["ZoneId"] for z in zones],
+        "groupNames": sorted({z["GroupName"] or call.region for z in zones}),
     }
 
 
