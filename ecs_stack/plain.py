@@ -22,7 +22,7 @@ def run(root: Path) -> None:
     now. Raises pulumi.RunError, which the engine shows without a traceback, if the environment's file is wrong or a
     local environment would go to a real account.
     """
-    sdk_costs.silence_debug_messages()
+    sdk_costs.lighten()
     pulumi.run(sdk_costs.outputs_settled)
     name = pulumi.get_stack()
     if name not in spec.names(root) and (outputs := _outputs(name)) and (facts := outputs.ephemeral):

@@ -6,6 +6,7 @@ Nothing here changes the process's environment: the engine gets its own, and cli
 from __future__ import annotations
 
 import functools
+import importlib.util
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -313,6 +314,9 @@ def _unknown_region(region: str) -> RefusedError | None:
 def _needs_extra() -> Iterator[None]:
     """An import of the local target, whose libraries are an extra of the package."""
     try:
+        # It loads only when containers are looked at, and is as good as any to tell whether the extra is there.
+        if importlib.util.find_spec("docker") is None:
+            raise ModuleNotFoundError("docker", name="docker")
         yield
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("ecs_stack"):

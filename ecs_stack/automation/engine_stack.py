@@ -56,7 +56,7 @@ class Guard:
 
     def __call__(self) -> Awaitable[None]:
         sdk_logging.keep_to_this_loop()
-        sdk_costs.silence_debug_messages()
+        sdk_costs.lighten()
         try:
             self._program()
         except Exception as error:

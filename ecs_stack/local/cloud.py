@@ -1,4 +1,7 @@
-"""Start, find, stop and remove the local cloud of a root: one background process and what it made."""
+"""Start, find, stop and remove the local cloud of a root: one background process and what it made.
+
+What needs Docker's client loads it: most runs find the cloud running, and have no use for it.
+"""
 
 from __future__ import annotations
 
@@ -13,27 +16,20 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import docker.errors
-
 from ecs_stack import home as homes
 from ecs_stack.errors import LocalCloudError
-from ecs_stack.local.docker import connect, find_docker_host
-from ecs_stack.local.labels import CONTAINER_LABEL, PAUSE, ROOT_LABEL
 from ecs_stack.local.persistence import read_json
 from ecs_stack.local.persistence_paths import Paths, is_locked, lock
-from ecs_stack.results import LocalContainer, LocalListener, LocalProcess, LocalStatus, ResetReceipt
+from ecs_stack.results import LocalListener, LocalProcess, LocalStatus, ResetReceipt
 
 #: Seconds until a start is given up: it takes 2, plus the replay of what moto was asked.
 START_TIMEOUT = 60.0
 #: Seconds until a process that was asked to stop is killed.
 STOP_TIMEOUT = 15.0
-#: Seconds that a task's container gets when the whole cloud stops.
-CONTAINER_STOP_TIMEOUT = 5
 
 ListenerAddress = LocalListener
 
@@ -112,9 +108,11 @@ def stop(root: Path) -> bool:
     """
     paths = Paths(root.resolve())
     with _exclusive(paths):
+        from ecs_stack.local import docker_objects
+
         host = _docker_host(paths)
         ended = _end(paths)
-        return bool(_stop_containers(host, paths.root)) or ended
+        return bool(docker_objects.stop_containers(host, paths.root)) or ended
 
 
 def reset(root: Path) -> ResetReceipt:
@@ -125,10 +123,12 @@ def reset(root: Path) -> ResetReceipt:
     """
     paths = Paths(root.resolve())
     with _exclusive(paths):
+        from ecs_stack.local import docker_objects
+
         host = _docker_host(paths)
         processes = _processes(paths)
         _end(paths)
-        counts = remove_docker_objects(host, paths.root)
+        counts = docker_objects.remove(host, paths.root)
         removed = (str(paths.base),) if paths.base.exists() else ()
         if removed:
             shutil.rmtree(paths.base)
@@ -137,16 +137,11 @@ def reset(root: Path) -> ResetReceipt:
 
 def status(root: Path) -> LocalStatus:
     """What the cloud of ``root`` consists of now."""
+    from ecs_stack.local import docker_objects
+
     paths = Paths(root.resolve())
     cloud = running(paths.root)
-    host = _docker_host(paths)
-    client = connect(host) if host else None
-    containers: tuple[LocalContainer, ...] = ()
-    docker_says = "no Docker engine answers: tasks are recorded, not run"
-    if client is not None:
-        with contextlib.closing(client):
-            docker_says = f"Docker {client.version().get('Version', '?')} at {host}"
-            containers = tuple(_container(found) for found in _labelled(client, paths.root))
+    docker_says, containers = docker_objects.look(_docker_host(paths), paths.root)
     if cloud is None:
         return LocalStatus(running=False, docker=docker_says, containers=containers)
     facts = _get(cloud.endpoint, "status")
@@ -165,6 +160,8 @@ def status(root: Path) -> LocalStatus:
 
 
 def _spawn(paths: Paths) -> LocalCloud:
+    from ecs_stack.local.docker import find_docker_host
+
     host = find_docker_host()
     command = [sys.executable, "-m", "ecs_stack.local.daemon", "--root", str(paths.root)]
     if host:
@@ -267,58 +264,9 @@ def _get(endpoint: str, name: str) -> dict[str, Any]:
 
 def _docker_host(paths: Paths) -> str | None:
     """The engine that the cloud ran its tasks on, which may not be the one that would be found now."""
+    from ecs_stack.local.docker import find_docker_host
+
     return (read_json(paths.cloud) or {}).get("docker_host") or find_docker_host()
-
-
-def _labelled(client: Any, root: Path) -> list[Any]:
-    return list(client.containers.list(all=True, filters={"label": f"{ROOT_LABEL}={root}"}, ignore_removed=True))
-
-
-def _stop_containers(host: str | None, root: Path) -> int:
-    client = connect(host) if host else None
-    if client is None:
-        return 0
-    with contextlib.closing(client):
-        running = [found for found in _labelled(client, root) if found.status == "running"]
-        tasks = [found for found in running if found.labels.get(CONTAINER_LABEL) != PAUSE]
-        with ThreadPoolExecutor(max_workers=16) as pool:
-            list(pool.map(_stop_container, tasks))
-        # The rest only hold the tasks' network namespaces: nothing in them to end in order.
-        for found in running:
-            if found not in tasks:
-                with contextlib.suppress(docker.errors.APIError):
-                    found.kill()
-    return len(running)
-
-
-def _stop_container(found: Any) -> None:
-    with contextlib.suppress(docker.errors.APIError):
-        found.stop(timeout=CONTAINER_STOP_TIMEOUT)
-
-
-def remove_docker_objects(host: str | None, root: Path) -> dict[str, int]:
-    """Remove what carries this root's label; how many of each kind there were."""
-    counts = {"containers": 0, "networks": 0, "volumes": 0}
-    client = connect(host) if host else None
-    if client is None:
-        return counts
-    with contextlib.closing(client):
-        label = {"label": f"{ROOT_LABEL}={root}"}
-        for found in _labelled(client, root):
-            with contextlib.suppress(docker.errors.NotFound):
-                found.remove(force=True, v=True)
-            counts["containers"] += 1
-        for network in client.networks.list(filters=label):
-            network.remove()
-            counts["networks"] += 1
-        for volume in client.volumes.list(filters=label):
-            volume.remove(force=True)
-            counts["volumes"] += 1
-        # Importing it takes longer than most commands do. The image serves all roots: it goes with the last one.
-        from ecs_stack.local.ecs.runner import pause
-
-        pause.remove_image(client)
-    return counts
 
 
 def _receipt(processes: int, removed: tuple[str, ...], counts: Mapping[str, int]) -> ResetReceipt:
@@ -329,15 +277,6 @@ def _receipt(processes: int, removed: tuple[str, ...], counts: Mapping[str, int]
         volumes=counts["volumes"],
         paths=removed,
     )
-
-
-def _container(found: Any) -> LocalContainer:
-    ports = tuple(
-        f"{binding['HostIp']}:{binding['HostPort']} -> {port}"
-        for port, bindings in sorted((found.attrs["NetworkSettings"]["Ports"] or {}).items())
-        for binding in bindings or ()
-    )
-    return LocalContainer(name=found.name, image=found.attrs["Config"]["Image"], state=found.status, ports=ports)
 
 
 def _last_line(path: Path) -> str:

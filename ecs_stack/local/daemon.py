@@ -23,8 +23,8 @@ from typing import IO, Any
 import uvicorn
 
 from ecs_stack.errors import LocalCloudError
+from ecs_stack.local import docker_objects
 from ecs_stack.local.addresses import AddressBook
-from ecs_stack.local.cloud import remove_docker_objects
 from ecs_stack.local.controllers.load_balancer import LoadBalancers
 from ecs_stack.local.controllers.load_balancer.api import resolvable_names
 from ecs_stack.local.docker import bridge_address, connect
@@ -162,7 +162,7 @@ class Daemon:
         # A folder of the same name may be back, with a cloud of its own: the containers are that one's now.
         if not self.paths.cloud.exists():
             with contextlib.suppress(Exception):
-                remove_docker_objects(self.docker_host, self.paths.root)
+                docker_objects.remove(self.docker_host, self.paths.root)
             self.paths.clear()
         os._exit(0)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pulumi
 import pytest
+from pulumi.runtime import resource
 from pulumi.runtime.settings import SETTINGS, Settings, configure
 
 from ecs_stack import sdk_costs
@@ -41,8 +43,8 @@ def test_debug_messages_are_dropped_and_nothing_else() -> None:
     engine = Engine()
 
     async def run() -> None:
-        sdk_costs.silence_debug_messages()
-        sdk_costs.silence_debug_messages()
+        sdk_costs.lighten()
+        sdk_costs.lighten()
         pulumi.log.debug("dropped")
         pulumi.log.info("kept")
         pulumi.log.warn("kept too")
@@ -94,5 +96,18 @@ def test_a_failed_call_ends_the_wait_although_an_output_never_comes() -> None:
         SETTINGS.rpc_manager.unhandled_exception = RuntimeError("the engine is gone")
         await sdk_costs.outputs_settled()
         assert never  # kept until here
+
+    in_program(run)
+
+
+def test_places_in_the_source_are_those_that_the_sdk_finds() -> None:
+    async def run() -> None:
+        sdk_costs.lighten()
+        frame = traceback.extract_stack()[-1]
+        found = resource._get_source_position_for_frame(frame)
+        assert found == resource._get_source_position_for_frame(frame) == sdk_costs._exact_position(frame)
+        assert found is not None
+        assert found.uri.endswith("tests/unit/test_sdk_costs.py")
+        assert resource._get_source_position_for_frame(traceback.FrameSummary("", 1, "")) is None
 
     in_program(run)

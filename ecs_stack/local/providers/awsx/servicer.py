@@ -22,6 +22,7 @@ from pulumi.provider import ConstructResult, Provider
 from pulumi.provider.server import ProviderServicer
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
+from ecs_stack import sdk_costs
 from ecs_stack.local.providers.awsx import arguments, vpc
 from ecs_stack.local.providers.awsx.errors import ArgumentError
 
@@ -49,6 +50,7 @@ class _Components(Provider):
         if resource_type != vpc.TYPE:
             hint = arguments.nearest(resource_type, [vpc.TYPE])
             raise UnknownTypeError(f"the local target has no component {resource_type}; {hint}")
+        sdk_costs.lighten()
         component = vpc.Vpc(name, arguments.parse(inputs), options)
         # The server awaits the URN, then reads the state, which is complete by then.
         return ConstructResult(urn=component.build(), state=component.outputs)
