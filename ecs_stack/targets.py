@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ecs_stack.automation import plugins
+from ecs_stack.automation import engine_home, plugins
 from ecs_stack.errors import DockerError, RefusedError
 from ecs_stack.operations import ecr, regions
 from ecs_stack.operations.aws_errors import credentials_problem, not_reached
@@ -128,6 +128,7 @@ class LocalTarget(Target):
                 environment={
                     **_without_aws(os.environ),
                     **found.environment(),
+                    "PULUMI_HOME": str(engine_home.make(self.root / ".ecs-stack")),
                     "PULUMI_DEBUG_PROVIDERS": ",".join(f"{name}:{port}" for name, port in serving.ports.items()),
                     "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
                 },

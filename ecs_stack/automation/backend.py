@@ -96,6 +96,11 @@ class Backend:
         return self.url == _folder_url(self.home)
 
     @property
+    def is_service(self) -> bool:
+        """Whether the state is in Pulumi Cloud, or what speaks its protocol."""
+        return self.url.startswith(("https://", "http://"))
+
+    @property
     def passphrase_file(self) -> Path:
         """What secrets in the state are encrypted with. Losing it loses them."""
         return self.home / "passphrase"
@@ -150,6 +155,10 @@ class Backend:
             for name in _PASSPHRASES:
                 variables.pop(name, None)
             variables["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(self.passphrase_file)
+        if self.is_service and "PULUMI_HOME" in variables:
+            # Who is signed in is kept in the user's own.
+            del variables["PULUMI_HOME"]
+            variables |= {name: value for name, value in os.environ.items() if name == "PULUMI_HOME"}
         return variables
 
     def work_dir(self, stack: str) -> Path:

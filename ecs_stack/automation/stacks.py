@@ -16,7 +16,7 @@ from typing import Any
 
 import pulumi.automation as auto
 
-from ecs_stack.automation import settings, state_file, unlocking
+from ecs_stack.automation import engine_home, settings, state_file, unlocking
 from ecs_stack.automation.backend import Backend
 from ecs_stack.automation.command import EngineCommand
 from ecs_stack.automation.engine import Engine
@@ -341,7 +341,8 @@ def _mark(backend: Backend, name: str) -> Path:
 def stacks(backend: Backend, *, engine: Engine, environment: Mapping[str, str]) -> tuple[StackSummary, ...]:
     """Every stack of the project."""
     with backend.throwaway() as folder:
-        command = EngineCommand(engine, backend.environment(environment), Cancellation())
+        home = {} if backend.is_service else {"PULUMI_HOME": str(engine_home.make(folder.home))}
+        command = EngineCommand(engine, {**backend.environment(environment), **home}, Cancellation())
         try:
             found = command.run(["stack", "ls", "--json"], str(folder.work_dir("list")), {}).stdout
         except auto.CommandError as error:
