@@ -46,6 +46,9 @@ def serve(endpoint: str, revive: Callable[[], object] | None = None) -> Iterator
     def load() -> None:
         aws.load()
         awsx.load()
+        from ecs_stack.local.providers.aws.types import ecs_tasks
+
+        ecs_tasks.registration()
 
     with listening(aws) as aws_port, listening(awsx) as awsx_port:
         yield Serving({"aws": aws_port, "awsx": awsx_port}, load)

@@ -104,7 +104,7 @@ class TaskDefinition(EcsType):
             return [("containerDefinitions", f"'containerDefinitions' isn't JSON: {error}")]
         if not isinstance(parsed, list):
             return [("containerDefinitions", "'containerDefinitions' must be a JSON list of container definitions")]
-        report = ParamValidator().validate({"containerDefinitions": parsed}, _registration())
+        report = ParamValidator().validate({"containerDefinitions": parsed}, registration())
         lines = errors.without_values(report.generate_report()).splitlines()
         return [("containerDefinitions", line) for line in lines if "containerDefinitions" in line]
 
@@ -172,8 +172,8 @@ class TaskDefinition(EcsType):
 
 
 @cache
-def _registration() -> Any:
-    """The parameters of RegisterTaskDefinition, from botocore's model of ECS."""
+def registration() -> Any:
+    """The parameters of RegisterTaskDefinition, from botocore's model of ECS, which takes 30 ms to read."""
     model = Loader(include_default_search_paths=True).load_service_model("ecs", "service-2")
     return ServiceModel(model).operation_model("RegisterTaskDefinition").input_shape
 
