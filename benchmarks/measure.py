@@ -21,7 +21,8 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[1]
 #: The command as users have it: the installed one of this interpreter.
 ECS_STACK = str(Path(sys.executable).with_name("ecs-stack"))
-#: Seconds between looks at the memory of a command's processes.
+#: Seconds between looks at the memory of a command's processes: quick ones first, for commands that end at once.
+_FIRST_LOOK = 0.005
 _LOOK = 0.1
 #: Seconds after which a command is ended: the longest, an `up` of 100 services, takes a few minutes.
 LIMIT = 1200.0
@@ -43,14 +44,16 @@ def run(
     """Runs a command to its end, or for ``limit`` seconds; raises RuntimeError with what it printed unless it exits
     with 0."""
     with tempfile.TemporaryFile("w+") as printed:
-        started = time.monotonic()
+        started, before = time.monotonic(), tree_memory(os.getpid())
         process = subprocess.Popen(
             command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=printed, stderr=subprocess.STDOUT
         )
         ended, peaks = threading.Event(), [0.0]
 
         def watch() -> None:
-            while not ended.wait(_LOOK):
+            pause = _FIRST_LOOK
+            while not ended.wait(pause):
+                pause = min(2 * pause, _LOOK)
                 peaks.append(tree_memory(process.pid))
                 if time.monotonic() - started > limit:
                     process.terminate()
@@ -65,8 +68,10 @@ def run(
         if code:
             printed.seek(0)
             raise RuntimeError(f"{' '.join(command)} ended with {code}:\n{printed.read()[-2000:]}")
-    # A run may be shorter than a look: the kernel knows the most that any one of its processes held.
-    return Sample(seconds, used.ru_utime + used.ru_stime, max(*peaks, used.ru_maxrss / 1024))
+    # A run may be shorter than a look: the kernel knows the most that any one of its processes held. It counts from
+    # what this process held when it started the run, so that only more than that says anything.
+    known = used.ru_maxrss / 1024
+    return Sample(seconds, used.ru_utime + used.ru_stime, max(*peaks, known if known > before else 0.0))
 
 
 def tree_memory(pid: int) -> float:

@@ -26,6 +26,13 @@ def test_a_run_is_measured_with_the_processes_it_starts() -> None:
     assert 0 < sample.cpu < sample.seconds + 1
 
 
+def test_what_measures_isnt_measured() -> None:
+    """A child starts with its parent's maximum: execve(2) doesn't reset it."""
+    held = bytearray(b"1") * (300 << 20)
+    assert measure.run([sys.executable, "-c", "pass"]).peak < 100
+    assert held
+
+
 def test_a_run_that_fails_says_what_it_printed() -> None:
     with pytest.raises(RuntimeError, match=r"ended with 3:\nno luck"):
         measure.run([sys.executable, "-c", "print('no luck'); raise SystemExit(3)"])
