@@ -72,16 +72,32 @@ class Standing:
         return facts
 
     def found(self, root: Path) -> Found:
-        """Where it is, as runs take it."""
-        target = targets.of_accounts(self.accounts) or targets.AwsTarget.name
+        """Where it is, as runs take it. Raises NotFoundError without resources, RefusedError if nothing tells where."""
         if self.region is None:
             raise NotFoundError(
                 f"the environment {self.name} has no resources",
                 hint=f"`ecs-stack ephemeral up {self.name}` makes them.",
             )
+        target = targets.of_accounts(self.accounts) or self._ground(root)
         return Found(
             self.backend, targets.make(target, root, self.region), self.outputs, targets.account_of(self.accounts)
         )
+
+    def _ground(self, root: Path) -> str:
+        """The target by the files of those that may be its host: of a down that was cut short nothing may be left that
+        has an ARN."""
+        found = set()
+        for name in spec.names(root):
+            with suppress(SpecError):  # `validate` says what is wrong with it
+                described = spec.load(root, name)
+                if described.hosts_ephemeral and described.region == self.region and self.host in (None, name):
+                    found.add(described.target)
+        if len(found) > 1:
+            raise RefusedError(
+                f"what is left of {self.name} doesn't tell whether it is on {' or '.join(sorted(found))}",
+                hint="Take `hosts_ephemeral` out of the file of the environment that isn't its host, and try again.",
+            )
+        return next(iter(found), targets.AwsTarget.name)
 
 
 def find(backend: Backend, name: str, engine: Engine) -> Standing | None:

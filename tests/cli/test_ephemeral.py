@@ -15,6 +15,7 @@ import pytest
 from ecs_stack import ephemeral_runs, hosting, locate, runs, standing, targets
 from ecs_stack.automation import engine
 from ecs_stack.automation.backend import Backend
+from ecs_stack.automation.engine import Engine
 from ecs_stack.automation.stacks import Update
 from ecs_stack.commands.main import main
 from ecs_stack.ephemeral import Ephemeral
@@ -235,6 +236,29 @@ def test_what_to_do_now_is_said_with_its_own_verbs(world: World, tmp_path: Path)
     assert caught.value.hint == (
         "Run `ecs-stack ephemeral up pr-42` again, or `ecs-stack ephemeral down pr-42`; `ecs-stack up pr-4` is another."
     )
+
+
+def test_of_a_down_that_was_killed_the_hosts_file_tells_where_the_rest_is(world: World, tmp_path: Path) -> None:
+    """Of the provider and resources without an ARN no account is known."""
+    group = {
+        "urn": "urn::x",
+        "type": "aws:ec2/securityGroup:SecurityGroup",
+        "inputs": {"tags": {rules.HOST_TAG: "dev"}},
+    }
+
+    def target(*resources: Mapping[str, Any]) -> str:
+        world.keep("pr-42", None, *resources)
+        return standing.locate(tmp_path, "pr-42", Engine(tmp_path, "3")).found(tmp_path).target.name
+
+    assert target() == target(group) == "local"
+    (tmp_path / "envs" / "staging.yaml").write_text(DEV.replace("target: local", "target: aws"))
+    assert target(group) == "local"
+    with pytest.raises(RefusedError, match="doesn't tell whether it is on aws or local"):
+        target()
+    (tmp_path / "envs" / "staging.yaml").write_text(DEV.replace("target: local", "target: aws").replace("-1", "-2"))
+    assert target() == "local"
+    Ephemeral(tmp_path, "pr-42").down()
+    assert world.calls == ["destroy pr-42"]
 
 
 def test_on_aws_it_says_which_dns_record_is_missing(
