@@ -191,9 +191,11 @@ def tidy(root: Path) -> None:
     """Removes what runs leave of an ephemeral environment that are killed right after its stack was removed: copies of
     its state, and its work folder."""
     for backend in places(root):
-        for name in backend.copies() if backend.is_folder else ():
+        for name in backend.copies():
+            if backend.has(name) or name in spec.names(root):
+                continue
             state = state_file.copy(backend, name)
-            if backend.has(name) or state is None or name in spec.names(root):
+            if state is None:
                 continue
             found = of_resources(backend, name, state.get("resources") or ())
             if found.host is not None or not found.resources:

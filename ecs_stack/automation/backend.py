@@ -217,6 +217,16 @@ class Backend:
             for pattern in (f"{stack}.json*.bak*", f"{stack}.json*.tmp"):
                 for file in (state / "stacks" / self.project).glob(pattern):
                     file.unlink(missing_ok=True)
+        elif self.store:
+            for key in self._left_of(self.store, stack):
+                self.store.delete(key)
+
+    def _left_of(self, store: Store, stack: str) -> Iterator[str]:
+        """The keys of what the engine keeps of a stack beside its state: the one before, backups, its history."""
+        copies = {f"{stack}.json.bak", f"{stack}.json.gz.bak"}
+        yield from (f"{self.stacks_folder}/{name}" for name in store.names(self.stacks_folder) if name in copies)
+        for folder in (f".pulumi/{kind}/{self.project}/{stack}" for kind in ("backups", "history")):
+            yield from (f"{folder}/{name}" for name in store.names(folder))
 
 
 def _folder_url(home: Path) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ecs_stack.automation import engine_home
 from ecs_stack.automation.backend import Backend
 from ecs_stack.errors import RefusedError
 
@@ -55,3 +56,33 @@ def test_a_project_file_that_is_no_yaml_is_refused(tmp_path: Path) -> None:
     (tmp_path / "Pulumi.yaml").write_text("name: [")
     with pytest.raises(RefusedError, match=r"Pulumi\.yaml can't be read"):
         Backend.local(tmp_path)
+
+
+def test_nothing_is_kept_of_a_stack_that_is_forgotten(tmp_path: Path) -> None:
+    """Where the state is shared, too: not what is another stack's, nor another project's."""
+    shared = tmp_path / "shared"
+    names = {
+        "stacks/ecs-stack/pr-4.json.bak": False,
+        "stacks/ecs-stack/pr-4.json.bak.attrs": False,
+        "backups/ecs-stack/pr-4/pr-4.1.json": False,
+        "history/ecs-stack/pr-4/pr-4-1.history.json": False,
+        "stacks/ecs-stack/pr-42.json.bak": True,
+        "history/ecs-stack/pr-42/pr-42-1.history.json": True,
+        "history/shop/pr-4/pr-4-1.history.json": True,
+    }
+    for name in names:
+        (shared / ".pulumi" / name).parent.mkdir(parents=True, exist_ok=True)
+        (shared / ".pulumi" / name).touch()
+    Backend.configured(tmp_path, {"PULUMI_BACKEND_URL": f"file://{shared}"}).forget("pr-4")
+    assert {name: (shared / ".pulumi" / name).exists() for name in names} == names
+
+
+def test_who_is_signed_in_is_found_in_the_users_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = {"PULUMI_HOME": str(engine_home.make(tmp_path))}
+    assert (tmp_path / "engine/logs").is_file()
+    service = Backend.configured(tmp_path, {"PULUMI_BACKEND_URL": "https://api.pulumi.com"})
+    assert Backend.local(tmp_path).environment(ours)["PULUMI_HOME"] == ours["PULUMI_HOME"]
+    monkeypatch.delenv("PULUMI_HOME", raising=False)
+    assert "PULUMI_HOME" not in service.environment(ours)
+    monkeypatch.setenv("PULUMI_HOME", "/home/ann/pulumi")
+    assert service.environment(ours)["PULUMI_HOME"] == "/home/ann/pulumi"

@@ -12,19 +12,20 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import DEV
-from tests.e2e.project import Project, get
+from tests.e2e.project import CHECKOUT, Project, get
 
 pytestmark = [pytest.mark.engine, pytest.mark.docker]
 BUCKET, ALIAS = "acme-state", "alias/acme-state"
 STATE = f"state:\n  backend: s3://{BUCKET}\n  secrets: awskms://{ALIAS}\n"
 LOCKS = ".pulumi/locks/organization/ecs-stack/dev"
+TEMPLATE = (CHECKOUT / "envs" / "preview.yaml").read_text()
 GONE = 2**22 + 1  # more than Linux gives out
 
 
 @pytest.fixture(scope="module")
 def project(make_project: Callable[[Mapping[str, str]], Project]) -> Project:
     """In a git repository, with nothing made yet."""
-    project = make_project({"dev": DEV.replace("count: 2", "count: 1") + STATE})
+    project = make_project({"dev": DEV.replace("count: 2", "count: 1") + STATE, "preview": TEMPLATE})
     project.add_program()
     (project.root / ".gitignore").write_text(".ecs-stack/\n")
     project.shell("git init -q . && git add -A && git -c user.name=a -c user.email=a@example.com commit -qm all")
@@ -126,6 +127,40 @@ def test_another_checkout_goes_on(project: Project) -> None:
     assert not any(key.startswith(LOCKS) for key in keys(project))
     assert "awskms" in (home / "stacks/Pulumi.dev.yaml").read_text()
     project.shell('eval "$(ecs-stack local env dev)"; pulumi preview --stack dev --expect-no-changes')
+
+
+def test_a_pull_requests_jobs_find_its_environment_there(project: Project) -> None:
+    """Each job starts with a checkout of its own: of one that ran before only the bucket knows."""
+
+    def job(*arguments: str) -> Any:
+        home = project.root / ".ecs-stack"
+        for name in ("stacks", "work", "state"):
+            shutil.rmtree(home / name, ignore_errors=True)
+        for name in ("passphrase", "layout"):
+            (home / name).unlink(missing_ok=True)
+        return project.run("ephemeral", *arguments, "--json").json
+
+    file = ".pulumi/stacks/ecs-stack/pr-7.json"
+    opened = job("up", "pr-7", "--image", "api=ecs-stack-demo:1")
+    assert get(opened["url"])[1]["greeting"] == "hello from pr-7"
+    assert file in keys(project)
+    state = project.client("s3").get_object(Bucket=BUCKET, Key=file)["Body"].read().decode()
+    assert f"awskms://{ALIAS}?region=eu-west-1" in state
+    pushed = job("up", "pr-7", "--image", "api=ecs-stack-demo:2")
+    assert (pushed["url"], get(pushed["url"])[1]["version"]) == (opened["url"], "2")
+    (listed,) = job("list")
+    assert (listed["name"], listed["health"]) == ("pr-7", "ready")
+    held = json.dumps({"pid": 4711, "username": "ann", "hostname": "build-7", "timestamp": "2026-05-01T10:00:00Z"})
+    held_at = f"{LOCKS.removesuffix('dev')}pr-7/build-7-4711.json"
+    project.client("s3").put_object(Bucket=BUCKET, Key=held_at, Body=held.encode())
+    assert "locked by ann@build-7" in project.run("ephemeral", "down", "pr-7", code=2).err
+    project.run("unlock", "pr-7", "--force")
+    assert [each["environment"] for each in job("prune", "--keep-open", "none")["going"]] == ["pr-7"]
+    (gone,) = job("prune", "--keep-open", "none", "--yes")["going"]
+    assert (gone["environment"], gone["outcome"]) == ("pr-7", "gone")
+    assert not [key for key in keys(project) if "pr-7" in key]
+    assert job("list") == []
+    assert get(project.run("status", "dev", "--json").json["services"][0]["url"])[0] == 200
 
 
 def test_a_state_that_is_elsewhere_is_not_made_anew(project: Project) -> None:
