@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
@@ -220,11 +221,18 @@ def test_the_first_up_takes_a_person_for_the_roles_alone(project: Project, calls
 
 
 def test_what_is_merged_is_deployed(project: Project, pipeline: Pipeline) -> None:
-    project.edit("dev", "GREETING: hello", "GREETING: merged")
-    with allowed(project, "ecs-stack-dev-deploy", "ecs:UpdateService"):
-        assert pipeline.github("deploy", "dev", {"ref": "refs/heads/main"}), pipeline.log
-    url = project.run("status", "dev", "--json").json["services"][0]["url"]
-    assert get(url)[1]["greeting"] == "merged"
+    jobs: dict[str, Callable[[], bool]] = {
+        "github": lambda: pipeline.github("deploy", "dev", {"ref": "refs/heads/main"}),
+        "gitlab": lambda: pipeline.gitlab("deploy:dev"),
+        "jenkins": lambda: pipeline.jenkins("Deploy dev"),
+    }
+    file = project.root / "envs/dev.yaml"
+    for name, job in jobs.items():
+        file.write_text(re.sub(r"GREETING: \w+", f"GREETING: {name}", file.read_text()))
+        with allowed(project, "ecs-stack-dev-deploy", "ecs:UpdateService"):
+            assert job(), pipeline.log
+        url = project.run("status", "dev", "--json").json["services"][0]["url"]
+        assert get(url)[1]["greeting"] == name
 
 
 def test_a_merge_request_on_gitlab(project: Project, pipeline: Pipeline, forge: Forge) -> None:
@@ -241,6 +249,17 @@ def test_a_merge_request_on_gitlab(project: Project, pipeline: Pipeline, forge: 
     assert previews(project) == []
 
 
+def test_the_nightly_prune_on_gitlab(project: Project, pipeline: Pipeline, forge: Forge) -> None:
+    assert pipeline.gitlab("preview", CI_COMMIT_SHA="one1"), pipeline.log
+    forge.open = [7, 42]
+    assert pipeline.gitlab("preview:prune"), pipeline.log
+    assert previews(project) == ["mr-42"]
+    forge.open = []
+    with allowed(project, "ecs-stack-dev-preview", "ecs:DeleteService"):
+        assert pipeline.gitlab("preview:prune"), pipeline.log
+    assert previews(project) == []
+
+
 def test_a_pull_request_before_jenkins(project: Project, pipeline: Pipeline, forge: Forge) -> None:
     assert pipeline.jenkins("Preview", GIT_COMMIT="two2"), pipeline.log
     (listed,) = project.run("ephemeral", "list", "--json").json
@@ -252,6 +271,17 @@ def test_a_pull_request_before_jenkins(project: Project, pipeline: Pipeline, for
     assert "wasn't made" in forge.ours[0], "nothing that an earlier build left"
 
     # Jenkins runs nothing when a pull request is closed: what isn't open any more is pruned.
+    forge.open = [7, 42]
+    assert pipeline.jenkins("Prune previews"), pipeline.log
+    assert previews(project) == ["pr-42"]
+    forge.open = []
+    with allowed(project, "ecs-stack-dev-preview", "ecs:DeleteService"):
+        assert pipeline.jenkins("Prune previews"), pipeline.log
+    assert previews(project) == []
+
+
+def test_the_nightly_prune_on_github(project: Project, pipeline: Pipeline, forge: Forge) -> None:
+    assert pipeline.github("preview", "up", event("opened", "one1")), pipeline.log
     forge.open = [7, 42]
     assert pipeline.github("prune", "prune", NIGHT), pipeline.log
     assert previews(project) == ["pr-42"]
