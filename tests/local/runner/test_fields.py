@@ -158,7 +158,8 @@ def test_volumes_from(bench: Bench) -> None:
 
 
 def test_containers_of_a_task_share_localhost_and_others_do_not(bench: Bench) -> None:
-    run = bench.up(serving("app"), container("side", command=["serve", "9000"]))
+    run = bench.up(serving("app"), serving("side", 9000))
+    bench.call(run, "/self", port=9000)  # it listens
     assert '"directory"' in bench.call(run, "/get", url="http://localhost:9000/self")
     other = bench.up(serving("app"))
     assert "refused" in bench.call(other, "/get", url="http://localhost:9000/self")
