@@ -185,7 +185,7 @@ def test_a_destroy_that_ended_too_early_keeps_the_stack(
 
 
 INTERRUPTED = """
-import os, sys, time
+import os, signal, sys, time
 from pathlib import Path
 import pulumi
 from ecs_stack.automation import engine
@@ -201,6 +201,8 @@ def program():
         return 2
     pulumi.Stash("second", input=first.output.apply(wait))
 
+# As in a terminal: a shell ignores it for what it starts in the background, these tests maybe.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 stack = Stack(Backend.local(Path(sys.argv[1])), "dev", engine=engine.ensure(), environment=os.environ)
 try:
     stack.up(program)
