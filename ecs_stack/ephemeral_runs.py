@@ -116,18 +116,15 @@ def _up(root: Path, order: Order, on_progress: OnProgress | None, cancellation: 
         )
         runs.load_ahead(session)
         recover(stack, host.backend.project, session, on_progress)
-        ecs = session.client("ecs")
         deployments: dict[str, str] = {}
         if before and before.outputs:
             with translated(described.name):
-                deployments = rollout.deployments(before.outputs, ecs=ecs)
+                deployments = rollout.deployments(before.outputs, ecs=session.client("ecs"))
         facts, update = _apply(stack, host, outputs, described, order, session, engine, on_progress)
         made = read_outputs(update.outputs)
         if made is None:
             raise EcsStackError(f"the stack of {described.name} has no output {EXPORT}")
-        rollouts = runs.wait_for_rollouts(
-            described.name, made, ecs, session.client("logs"), deployments, on_progress, cancellation
-        )
+        rollouts = runs.wait_for_rollouts(described.name, made, session, deployments, on_progress, cancellation)
         urls = host.target.urls(made)
     receipt = EphemeralReceipt(
         environment=described.name,
@@ -259,14 +256,23 @@ def _apply(
     on_progress: OnProgress | None,
 ) -> tuple[EphemeralOutputs, Update]:
     """One engine run; and another each time that somebody took a priority first, which only the load balancer knows."""
-    elbv2 = session.client("elbv2")
-    for last in (*[False] * (_TRIES - 1), True):
+
+    def once() -> tuple[EphemeralOutputs, Update]:
         found = standing.find(host.backend, described.name, engine)
-        priorities = _priorities(described, outputs, found, elbv2)
-        facts = _facts(described, order, found, priorities)
+        made_from: list[EphemeralOutputs] = []
+
+        def run() -> None:
+            # Here, and not before: the engine starts meanwhile.
+            priorities = _priorities(described, outputs, found, session.client("elbv2"))
+            made_from.append(_facts(described, order, found, priorities))
+            _program(made_from[0], outputs, host.backend.project)()
+
+        update = stack.up(run, on_progress=on_progress)
+        return made_from[0], update
+
+    for last in (*[False] * (_TRIES - 1), True):
         try:
-            run = _program(facts, outputs, host.backend.project)
-            return facts, stack.up(run, on_progress=on_progress)
+            return once()
         except UpdateFailedError as error:
             if last or not any(_TAKEN in problem for problem in error.problems):
                 raise

@@ -120,20 +120,18 @@ def _up(
         recover(stack, place.project, session, on_progress)
         if any(each.type == _CLUSTER_TYPE and each.kind is DriftKind.DELETED for each in plan.drift):
             outputs = None  # nothing runs any more
-        ecs = session.client("ecs")
         changes, summary, before = plan.changes, plan.summary, {}
         if outputs:
             with translated(place.name):
-                before = rollout.deployments(outputs, ecs=ecs)
+                before = rollout.deployments(outputs, ecs=session.client("ecs"))
         if outputs is None or plan.summary.pending or plan.outputs_changed or plan.drift:
             if outputs:
-                _settle(place.name, outputs, _changing(plan, outputs), ecs, on_progress, cancellation)
+                _settle(place.name, outputs, _changing(plan, outputs), session.client("ecs"), on_progress, cancellation)
             update = stack.up(_program(place), on_progress=on_progress, plan=plan, refresh=refresh)
             changes, summary, outputs = update.changes, update.summary, read_outputs(update.outputs)
         if outputs is None:
             raise EcsStackError(f"the stack of {place.name} has no output {EXPORT}")
-        logs = session.client("logs")
-        rollouts = wait_for_rollouts(place.name, outputs, ecs, logs, before, on_progress, cancellation)
+        rollouts = wait_for_rollouts(place.name, outputs, session, before, on_progress, cancellation)
         urls = target.urls(outputs)
     receipt = UpReceipt(
         environment=place.name,
@@ -256,8 +254,7 @@ def _settle(
 def wait_for_rollouts(
     name: str,
     outputs: StackOutputs,
-    ecs: Any,
-    cloudwatch_logs: Any,
+    session: Session,
     before: dict[str, str],
     on_progress: OnProgress | None,
     cancellation: Cancellation,
@@ -273,8 +270,8 @@ def wait_for_rollouts(
     ):
         return rollout.wait(
             outputs,
-            ecs=ecs,
-            cloudwatch_logs=cloudwatch_logs,
+            ecs=session.client("ecs"),
+            cloudwatch_logs=session.client("logs"),
             before=before,
             on_progress=on_progress,
             sleep=cancellation.sleep,

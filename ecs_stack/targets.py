@@ -172,25 +172,12 @@ class LocalTarget(Target):
     def _clients(self, endpoint: str, revive: Callable[[], object] | None = None) -> ClientFactory:
         @functools.cache
         def session() -> Any:
-            """Made for the first client: a preview needs none, and loading boto3 takes 0.1 s."""
-            import boto3
-            import botocore.session
+            """Made for the first client: a preview needs none, and loading botocore takes 0.1 s."""
+            from ecs_stack.local import sessions
 
-            # The user's profiles and settings are for the user's account: an AWS_PROFILE must not matter here.
-            core = botocore.session.Session(
-                session_vars={
-                    "profile": (None, None, None, None),
-                    "config_file": (None, None, os.devnull, None),
-                    "credentials_file": (None, None, os.devnull, None),
-                }
-            )
-            return boto3.Session(
-                aws_access_key_id="local",
-                aws_secret_access_key="local",  # noqa: S106 (the local cloud takes any)
-                region_name=self.region,
-                botocore_session=core,
-            )
+            return sessions.make()
 
+        @functools.cache
         def client(service: str) -> Any:
             import botocore.config
 
@@ -201,7 +188,14 @@ class LocalTarget(Target):
                 proxies={},
                 retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
             )
-            made = session().client(service, endpoint_url=endpoint, config=config)
+            made = session().create_client(
+                service,
+                region_name=self.region,
+                endpoint_url=endpoint,
+                aws_access_key_id="local",
+                aws_secret_access_key="local",  # noqa: S106 (the local cloud takes any)
+                config=config,
+            )
             return outlive_restarts(made, revive) if revive else made
 
         return client
@@ -236,7 +230,7 @@ class AwsTarget(Target):
         yield Session(environment=dict(os.environ), client=client, clusters=lambda: client("ecs"))
 
     def connect(self) -> ClientFactory:
-        return lambda service: self._client(service, self.region)
+        return functools.cache(lambda service: self._client(service, self.region))
 
     def wake(self) -> None:
         pass

@@ -12,7 +12,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -77,18 +77,25 @@ class Backend:
 
     @contextmanager
     def throwaway(self, stack: str | None = None) -> Iterator[Backend]:
-        """An empty state of the same project, for as long as the block runs; with ``stack``, it has an empty one.
-
-        The engine begins a stack with this file, takes 0.4 s for it, and makes all else when it runs.
-        """
+        """An empty state of the same project, for as long as the block runs; with ``stack``, it has an empty one."""
         with tempfile.TemporaryDirectory(prefix="ecs-stack-") as folder:
             made = replace(self, home=Path(folder), url=_folder_url(Path(folder)), secrets=None)
             if stack:
-                file = made.home / "state" / made.stacks_folder / f"{stack}.json"
-                file.parent.mkdir(parents=True)
-                checkpoint = {"stack": f"organization/{self.project}/{stack}", "latest": None}
-                file.write_text(json.dumps({"version": 3, "checkpoint": checkpoint}))
+                made.begin(stack)
             yield made
+
+    @property
+    def can_begin(self) -> bool:
+        """Whether ``begin`` makes what the engine would: in the project's folder, with its passphrase."""
+        return self.is_folder and self.secrets is None
+
+    def begin(self, stack: str) -> bool:
+        """Makes an empty stack in the project's folder, as `stack init` does in 0.4 s: an engine that finds this file
+        makes all else when it runs. False if there is such a stack already."""
+        checkpoint = {"stack": f"organization/{self.project}/{stack}", "latest": None}
+        file = self.home / "state" / self.stacks_folder / f"{stack}.json"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return _create(file, json.dumps({"version": 3, "checkpoint": checkpoint}))
 
     @property
     def is_folder(self) -> bool:
@@ -142,7 +149,7 @@ class Backend:
         homes.prepare(self.home)
         for folder in ("state", "stacks", "work"):
             (self.home / folder).mkdir(parents=True, exist_ok=True)
-        _create_secret(self.passphrase_file)
+        _create(self.passphrase_file, secrets.token_urlsafe(32))
 
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
         """``base``, a whole process environment, pointed at this backend.
@@ -255,16 +262,19 @@ def _parsed(file: Path, _modified: int, _size: int) -> Mapping[str, Any]:
     return content if isinstance(content, Mapping) else {}
 
 
-def _create_secret(file: Path) -> None:
-    """Two processes that start together end up with one passphrase: the file appears whole, or not at all."""
+def _create(file: Path, content: str) -> bool:
+    """Makes a file that only its owner may read, whole or not at all; False if it exists: the first of two processes
+    that start together makes it."""
     if file.exists():
-        return
-    draft = file.with_name(f"{file.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        return False
+    draft = file.with_name(f"{file.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as output:
-        output.write(secrets.token_urlsafe(32))
+        output.write(content)
     try:
-        with suppress(FileExistsError):
-            os.link(draft, file)
+        os.link(draft, file)
+    except FileExistsError:
+        return False
     finally:
         draft.unlink()
+    return True

@@ -113,7 +113,7 @@ class Stack:
         try:
             with self._translated("up", program, recorder) as stack:
                 if created:
-                    stack.workspace.create_stack(self.name)
+                    created = self._begin(stack)
                 with self._marked("up", stack, recorder):
                     self._run(lambda: stack.up(on_event=recorder, show_secrets=False, refresh=refresh))
         except Exception:
@@ -259,6 +259,16 @@ class Stack:
                 f"there is no stack for {self.name}: it was never applied, or it was destroyed",
                 hint=f"`ecs-stack up {self.name}` makes it.",
             )
+
+    def _begin(self, stack: EngineStack) -> bool:
+        """Makes the stack, with nothing in it; False if another run was faster."""
+        if self._backend.can_begin:
+            return self._backend.begin(self.name)
+        try:
+            stack.workspace.create_stack(self.name)
+        except auto.StackAlreadyExistsError:
+            return False
+        return True
 
     def _remove(self, stack: EngineStack, *, force: bool) -> None:
         """``force`` also removes a stack that has resources."""

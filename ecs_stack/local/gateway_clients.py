@@ -1,34 +1,35 @@
-"""boto3 clients against the gateway, for what runs in its own process."""
+"""Clients against the gateway, for what runs in its own process."""
 
 from __future__ import annotations
 
 import threading
 from typing import Any
 
-import boto3
 import botocore.config
+
+from ecs_stack.local import sessions
 
 
 class Clients:
-    """A ``ClientFactory``: (service, region) -> client. Clients are made once; boto3's are thread-safe."""
+    """A ``ClientFactory``: (service, region) -> client. Clients are made once, and are thread-safe."""
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
         self._lock = threading.Lock()
         self._clients: dict[tuple[str, str], Any] = {}
-        # Not the default session: that one reads the user's profiles, and regions of theirs.
-        # The keys open nothing: the gateway takes any.
-        self._session: Any = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local")  # noqa: S106
+        self._session = sessions.make()
 
     def __call__(self, service: str, region: str) -> Any:
         """The client of a service in a region."""
         with self._lock:
             client = self._clients.get((service, region))
             if client is None:
-                client = self._session.client(
+                client = self._session.create_client(
                     service,
                     region_name=region,
                     endpoint_url=self._endpoint,
+                    aws_access_key_id="local",
+                    aws_secret_access_key="local",  # noqa: S106 (it opens nothing: the gateway takes any)
                     config=botocore.config.Config(
                         # The endpoint is one address: no host prefix resolves. And a retry would only hide a
                         # fault of this process.

@@ -141,8 +141,14 @@ def _before(rule: Route, route: Route) -> bool:
 
 
 def front(routes: Mapping[str, Route], host: str) -> str | None:
-    """The service that people mean by the address of the whole: the most general route, rather one under ``host``."""
-    return max(routes, key=lambda name: (routes[name].host == host, routes[name].band, name), default=None)
+    """The service that people mean by the address of the whole: rather one under ``host``, then one that answers at /,
+    then the most general."""
+
+    def distance(name: str) -> tuple[bool, bool, int, str]:
+        route = routes[name]
+        return (route.host != host, not overlap("/", route.path), -route.band, name)
+
+    return min(routes, key=distance, default=None)
 
 
 def collision(one: Route, other: Route) -> str | None:

@@ -52,6 +52,15 @@ def test_everybody_who_starts_at_once_gets_one_passphrase(tmp_path: Path) -> Non
     assert sorted(path.name for path in backend.home.iterdir() if path.is_file()) == ["layout", "passphrase"]
 
 
+def test_a_stack_is_begun_once(tmp_path: Path) -> None:
+    backend = Backend.local(tmp_path)
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: backend.begin("dev"), range(16)))
+    assert made.count(True) == 1
+    assert (backend.has("dev"), backend.has("other")) == (True, False)
+    assert [path.name for path in (backend.home / "state" / backend.stacks_folder).iterdir()] == ["dev.json"]
+
+
 def test_a_project_file_that_is_no_yaml_is_refused(tmp_path: Path) -> None:
     (tmp_path / "Pulumi.yaml").write_text("name: [")
     with pytest.raises(RefusedError, match=r"Pulumi\.yaml can't be read"):

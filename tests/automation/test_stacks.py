@@ -126,6 +126,19 @@ def test_the_programs_own_error_comes_out_and_leaves_no_stack(stack: Stack, tmp_
         stack.preview(lambda: print(1 / 0))
 
 
+def test_a_run_that_fails_leaves_the_stack_that_another_began_meanwhile(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = Backend.local(tmp_path)
+    backend.begin("dev")
+    with monkeypatch.context() as before:
+        before.setattr(stack, "exists", lambda: False)
+        with pytest.raises(ZeroDivisionError):
+            stack.up(lambda: print(1 / 0))
+    assert stack.exists()
+    assert stack.up(program()).summary == ChangeSummary(create=3)
+
+
 def test_a_resource_that_fails_is_named(stack: Stack) -> None:
     def fails() -> None:
         pulumi.StackReference("organization/ecs-stack/nowhere")

@@ -130,14 +130,15 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         def forget(self) -> None:
             known.calls.append(f"forget {self.name}")
 
-        def up(self, program: EphemeralOutputs, **_: Any) -> Update:
+        def up(self, program: Callable[[], None], **_: Any) -> Update:
+            program()
             known.calls.append(f"up {self.name}")
-            known.made.append(program)
+            made = known.made[-1]
             if known.failures:
                 raise known.failures.pop(0)
             api = replace(service(self.name, "api", "/*"), host=f"{self.name}.localhost")
-            described = replace(HOST, environment=self.name, services={"api": api}, ephemeral=program)
-            known.keep(self.name, described, *(rule(self.name, *each) for each in program.priorities.items()))
+            described = replace(HOST, environment=self.name, services={"api": api}, ephemeral=made)
+            known.keep(self.name, described, *(rule(self.name, *each) for each in made.priorities.items()))
             exported = {EXPORT: described.to_dict()}
             return Update(changes=(), summary=ChangeSummary(create=1), outputs=exported, duration=1)
 
@@ -177,9 +178,9 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         limits = {"rules-per-application-load-balancer": 100, "target-groups-per-application-load-balancer": 100}
         return Listener(dict(known.on_listener), {}, 2, limits)
 
-    def facts(made: EphemeralOutputs, host: StackOutputs, project: str) -> EphemeralOutputs:
+    def program(made: EphemeralOutputs, host: StackOutputs, project: str) -> Callable[[], None]:
         assert host.vpc_id == "vpc-1"
-        return made
+        return lambda: known.made.append(made)
 
     for module in (locate, runs, standing, ephemeral_runs):
         monkeypatch.setattr(module, "Stack", FakeStack)
@@ -188,7 +189,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(engine, "ensure", lambda say: "engine")
     monkeypatch.setattr(targets, "make", lambda name, root, region: FakeTarget(name))
     monkeypatch.setattr(listener, "look", look)
-    monkeypatch.setattr(ephemeral_runs, "_program", facts)
+    monkeypatch.setattr(ephemeral_runs, "_program", program)
     monkeypatch.setattr(runs, "load_ahead", lambda session: None)
     monkeypatch.setattr(rollout, "wait", lambda outputs, **_: ())
     monkeypatch.setattr(rollout, "deployments", lambda outputs, **_: {})
@@ -219,6 +220,13 @@ def test_whoever_lost_a_priority_chooses_again_and_goes_on(world: World, tmp_pat
     assert len(world.made) == 3
     assert first.priorities["api"] not in {made.priorities["api"] for made in world.made}
     assert steps.count("another environment took a listener rule's priority: taking the next") == 2
+
+
+def test_nothing_is_made_on_a_load_balancer_that_is_full(world: World, tmp_path: Path) -> None:
+    world.on_listener = dict.fromkeys(range(1, 100), "somebody's")
+    with pytest.raises(RefusedError, match="has 99 of 100 listener rules, and pr-42 needs 2"):
+        Ephemeral(tmp_path, "pr-42").up()
+    assert "up pr-42" not in world.calls
 
 
 def test_any_other_failure_is_one(world: World, tmp_path: Path) -> None:

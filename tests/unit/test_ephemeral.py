@@ -139,3 +139,9 @@ def test_the_front_is_what_answers_most() -> None:
     own = Route(host="pr--admin.localhost", path="/*")
     assert front({"api": ROUTES[1], "web": shared, "admin": own}, "pr.localhost") == "web"
     assert front({}, "pr.localhost") is None
+
+
+def test_a_route_to_the_root_is_the_front() -> None:
+    root, below = (Route(host="pr.localhost", path=path) for path in ("/", "/api/*"))
+    assert front({"web": root, "worker": below}, "pr.localhost") == "web"
+    assert front({"worker": below, "api": below}, "pr.localhost") == "api"

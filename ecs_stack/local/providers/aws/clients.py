@@ -43,7 +43,7 @@ class Clients:
         key = (service, region, endpoint, configuration.access_key)
         with self._lock:
             if key not in self._clients:
-                client = self._opened().client(
+                client = self._opened().create_client(
                     service,
                     region_name=region,
                     endpoint_url=endpoint,
@@ -83,12 +83,8 @@ class Clients:
 
     def _opened(self) -> Any:
         """The session of all clients."""
-        import boto3
+        from ecs_stack.local import sessions
 
         if self._session is None:
-            self._session = boto3.session.Session(
-                aws_access_key_id="local",  # the local cloud checks no signatures
-                aws_secret_access_key="local",  # noqa: S106
-                region_name="us-east-1",
-            )
+            self._session = sessions.make()
         return self._session
