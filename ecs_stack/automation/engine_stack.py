@@ -8,12 +8,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pulumi.automation as auto
+from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 
 from ecs_stack import sdk_costs
 from ecs_stack.automation import sdk_logging
 from ecs_stack.automation.command import EngineCommand
 
 Program = Callable[[], Awaitable[None] | None]
+
+
+#: The engine listens on this machine's loopback, but gRPC's core would ask even there for the proxy of the environment's
+#: http_proxy, if no_proxy doesn't name 127.0.0.1 (pulumi/pulumi#2651, #3274).
+_NO_PROXY = ("grpc.enable_http_proxy", 0)
 
 
 class EngineStack(auto.Stack):
@@ -25,6 +31,8 @@ class EngineStack(auto.Stack):
     ) -> None:
         self.name = name
         self.command = command
+        if _NO_PROXY not in _GRPC_CHANNEL_OPTIONS:
+            _GRPC_CHANNEL_OPTIONS.append(_NO_PROXY)
         self.workspace = auto.LocalWorkspace(
             work_dir, program=program, pulumi_command=command, secrets_provider=secrets
         )

@@ -169,8 +169,9 @@ def _spawn(paths: Paths) -> LocalCloud:
     # A fixed hash seed: replaying moto's journal must walk its sets in the same order (gateway_moto).
     environment = {**os.environ, "PYTHONHASHSEED": "0"}
     for name in list(environment):
-        # The user's own AWS settings are for the user's account: nothing here may pick them up.
-        if name.startswith("AWS_"):
+        # The user's own AWS settings are for the user's account: nothing here may pick them up. And all that the cloud
+        # talks to is on this machine, where no proxy leads.
+        if name.startswith("AWS_") or name.lower().endswith("_proxy"):
             del environment[name]
     with paths.log.open("ab") as output:
         process = subprocess.Popen(

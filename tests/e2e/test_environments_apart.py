@@ -12,11 +12,18 @@ from tests.e2e.project import Project, get
 pytestmark = [pytest.mark.engine, pytest.mark.docker]
 
 
-def test_two_environments(make_project: Callable[[Mapping[str, str]], Project]) -> None:
+def test_two_environments(
+    make_project: Callable[[Mapping[str, str]], Project], monkeypatch: pytest.MonkeyPatch
+) -> None:
     one = DEV.replace("GREETING: hello", "GREETING: from one")
     two = DEV.replace("GREETING: hello", "GREETING: from two").replace("ecs-stack-demo:1", "ecs-stack-demo:2")
     project = make_project({"one": one, "two": two})
-    project.run("up", "one", "--yes")
+    with monkeypatch.context() as elsewhere:
+        # Settings for what isn't on this machine, which all of this is: nothing listens at the proxy.
+        for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+            elsewhere.setenv(name, "http://127.0.0.1:9")
+        elsewhere.setenv("AWS_PROFILE", "nobody")
+        project.run("up", "one", "--yes")
     project.run("up", "two", "--yes")
     urls = {name: _service(project, name)["url"] for name in ("one", "two")}
     assert {get(urls["one"])[1]["greeting"] for _ in range(6)} == {"from one"}

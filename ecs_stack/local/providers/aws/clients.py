@@ -55,6 +55,7 @@ class Clients:
                         retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
                         max_pool_connections=_CONNECTIONS,
                         inject_host_prefix=False,
+                        proxies={},
                         user_agent_extra="ecs-stack-provider",
                     ),
                 )
