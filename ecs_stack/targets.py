@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -177,7 +178,6 @@ class LocalTarget(Target):
 
             return sessions.make()
 
-        @functools.cache
         def client(service: str) -> Any:
             import botocore.config
 
@@ -198,7 +198,7 @@ class LocalTarget(Target):
             )
             return outlive_restarts(made, revive) if revive else made
 
-        return client
+        return _kept(client)
 
 
 class AwsTarget(Target):
@@ -230,7 +230,7 @@ class AwsTarget(Target):
         yield Session(environment=dict(os.environ), client=client, clusters=lambda: client("ecs"))
 
     def connect(self) -> ClientFactory:
-        return functools.cache(lambda service: self._client(service, self.region))
+        return _kept(lambda service: self._client(service, self.region))
 
     def wake(self) -> None:
         pass
@@ -268,6 +268,20 @@ class AwsTarget(Target):
             return str(self.connect()("sts").get_caller_identity()["Account"])
         except (BotoCoreError, ClientError) as error:
             raise credentials_problem(error) or _unknown_region(self.region) or not_reached(error) from error
+
+
+def _kept(make: ClientFactory) -> ClientFactory:
+    """Makes each client once, in one thread at a time: a session isn't thread-safe, its clients are."""
+    lock = threading.Lock()
+    made: dict[str, Any] = {}
+
+    def client(service: str) -> Any:
+        with lock:
+            if service not in made:
+                made[service] = make(service)
+            return made[service]
+
+    return client
 
 
 def make(name: str, root: Path, region: str) -> Target:

@@ -93,6 +93,7 @@ class Moto:
         self._clock.install()
         _trust_the_gateway_about_ecs_services()
         _give_back_the_addresses_of_nat_gateways()
+        _look_tags_up()
         started, count, done = time.monotonic(), 0, 0
         found = snapshot.load(self._snapshot, self._journal.salt)
         if found is not None:
@@ -256,6 +257,22 @@ def _give_back_the_addresses_of_nat_gateways() -> None:
         return gateway
 
     NatGatewayBackend.delete_nat_gateway = delete
+
+
+def _look_tags_up() -> None:
+    """moto looks for the tags of one EC2 resource among those of all, so that describing them takes quadratic time."""
+    from moto.ec2.models.core import TaggedEC2Resource
+    from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
+
+    def get_tags(resource: Any) -> list[dict[str, str]]:
+        tags = resource.ec2_backend.tags.get(resource.id) if resource.id else None
+        if not tags:
+            return []
+        kind = EC2_PREFIX_TO_RESOURCE.get(get_prefix(resource.id), "")
+        about = {"resource_id": resource.id, "resource_type": kind}
+        return [{**about, "key": key, "value": value} for key, value in tags.items()]
+
+    TaggedEC2Resource.get_tags = get_tags
 
 
 class _Clock:

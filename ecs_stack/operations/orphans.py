@@ -32,10 +32,11 @@ def remove(scope: Scope) -> tuple[str, ...]:
 
 def find(scope: Scope, kinds: Iterable[tuple[str, Finder]]) -> list[tuple[str, Orphan]]:
     """What is there of these kinds, in their order; touches nothing."""
-    listed = list(kinds)
+    listed = dict(kinds)
     with ThreadPoolExecutor(len(listed)) as readers:
-        found = readers.map(lambda finder: list(finder(scope)), [finder for _, finder in listed])
-        return [(kind, each) for (kind, _), some in zip(listed, found, strict=True) for each in some]
+        # EC2's come last and take longest: they are asked for first.
+        asked = {kind: readers.submit(list, finder(scope)) for kind, finder in reversed(listed.items())}
+        return [(kind, each) for kind in listed for each in asked[kind].result()]
 
 
 def _services(scope: Scope) -> Iterator[Orphan]:

@@ -14,7 +14,7 @@ from threading import Lock
 
 from botocore.exceptions import ClientError
 
-from ecs_stack import program, runs, standing
+from ecs_stack import runs, standing
 from ecs_stack.automation import unlocking
 from ecs_stack.automation.engine import Engine
 from ecs_stack.automation.stacks import Stack
@@ -71,6 +71,8 @@ class Pruner:
 
     def run(self) -> Done:
         """Takes all of it away. Raises InterruptedRunError if it was cancelled, after the runs under way have ended."""
+        from ecs_stack import program  # a look alone needs none
+
         program.load_sdk()
         with ThreadPoolExecutor(_AT_A_TIME) as workers:
             futures = [workers.submit(self._case, case) for case in self._look.cases]

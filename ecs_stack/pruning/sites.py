@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,9 +17,6 @@ from ecs_stack.rules import ephemeral as rules
 from ecs_stack.rules.tags import ENVIRONMENT, PROJECT
 from ecs_stack.standing import Standing
 from ecs_stack.targets import Target
-
-#: The services that ``orphans.EPHEMERAL`` asks. boto3 makes clients in one thread at a time only.
-_SERVICES = ("application-autoscaling", "ec2", "ecs", "elbv2", "iam", "logs")
 
 #: Target, region, account.
 Key = tuple[str, str, str | None]
@@ -91,9 +87,7 @@ def reach(root: Path, keys: Iterable[Key]) -> Sites:
         except RefusedError as error:
             refused[actual] = error
             continue
-        client = functools.cache(target.connect())
-        for service in _SERVICES:
-            client(service)
+        client = target.connect()
         with translated(region):
             now = clock.agreed(client("sts"))
         reached[actual] = Site(target, account, now, client)
