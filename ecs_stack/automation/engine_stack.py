@@ -17,8 +17,8 @@ from ecs_stack.automation.command import EngineCommand
 Program = Callable[[], Awaitable[None] | None]
 
 
-#: The engine listens on this machine's loopback, but gRPC's core would ask even there for the proxy of the environment's
-#: http_proxy, if no_proxy doesn't name 127.0.0.1 (pulumi/pulumi#2651, #3274).
+#: The engine listens on this machine's loopback, but even there gRPC's core takes the proxy that http_proxy names, if
+#: no_proxy doesn't name 127.0.0.1 (pulumi/pulumi#2651, #3274).
 _NO_PROXY = ("grpc.enable_http_proxy", 0)
 
 

@@ -18,7 +18,6 @@ from ecs_stack.cancellation import Cancellation
 from ecs_stack.commands.main import main
 from ecs_stack.errors import InterruptedRunError, RefusedError, SpecError
 from ecs_stack.operations import clock, orphans
-from ecs_stack.pruning import sites
 from ecs_stack.pruning.prune import prune_ephemeral
 from ecs_stack.pruning.results import Ground, PruneReceipt, Reason
 from ecs_stack.results import Progress
@@ -47,7 +46,6 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(clock, "agreed", lambda sts: NOW)
     # One kind stands for all: moto takes a second to begin with EC2, and the other kinds are looked for in e2e.
     monkeypatch.setattr(orphans, "EPHEMERAL", tuple(each for each in orphans.EPHEMERAL if each[0] == "log group"))
-    monkeypatch.setattr(sites, "_SERVICES", ("logs",))
     (tmp_path / "Pulumi.yaml").write_text("name: shop\nruntime: python\n")
     (tmp_path / "envs").mkdir()
     write(tmp_path)
