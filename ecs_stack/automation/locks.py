@@ -26,6 +26,9 @@ _LOCK = re.compile(
     r"created by (?P<user>\S+)@(?P<host>\S+) \(pid (?P<pid>\d+)\) at (?P<at>\S+)",
     re.MULTILINE,
 )
+#: No run of an ephemeral environment's engine takes as long: hosted runners end a job after 6 hours (GitHub) or 3
+#: (GitLab), and pulumi-aws waits for nothing of it longer than 20 minutes.
+_ABANDONED = timedelta(days=1)
 #: How far apart a process's start (counted in ticks since the boot) and the clock may be.
 _SLACK = timedelta(seconds=5)
 
@@ -58,6 +61,10 @@ class Lock:
             pass
         started = _started(self.holder.pid)
         return started is not None and started > self.holder.since + _SLACK
+
+    def is_abandoned(self, now: datetime) -> bool:
+        """Whether its run is gone for its age: where its process ran can't be looked, and it is older than a day."""
+        return self.is_stale or (not self.is_here and now - self.holder.since > _ABANDONED)
 
 
 def in_the_way(error: auto.CommandError) -> list[Lock]:

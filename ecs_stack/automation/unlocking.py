@@ -21,17 +21,35 @@ from ecs_stack.errors import LockedError
 from ecs_stack.results import LockHolder
 
 
-def refuse_if_locked(backend: Backend, stack: str, own: str | None = None) -> None:
+def refuse_if_locked(
+    backend: Backend, stack: str, own: str | None = None, *, unless_abandoned: datetime | None = None
+) -> None:
     """Raises LockedError while another run changes the stack, where that can be told before a run of the engine.
 
-    ``own`` is the key of a lock that isn't another run's.
+    ``own`` is the key of a lock that isn't another run's. With ``unless_abandoned``, the time now, a lock is none
+    that is so old that its run is gone, wherever that was.
     """
-    if backend.store is None:
-        return
-    found = locks.in_store(backend.store, locks.folder_of(backend, stack))
-    others = [lock for lock in found if lock.key != own and not lock.is_stale]
+    others = [
+        lock
+        for lock in _of(backend, stack)
+        if lock.key != own and not (lock.is_abandoned(unless_abandoned) if unless_abandoned else lock.is_stale)
+    ]
     if others:
         raise locked(stack, locks.describe(others[0].holder))
+
+
+def remove_abandoned(backend: Backend, stack: str, now: datetime) -> tuple[LockHolder, ...]:
+    """Removes the locks that are so old by ``now`` that their runs are gone. Returns who held them."""
+    found = [lock for lock in _of(backend, stack) if lock.is_abandoned(now)]
+    for lock in found:
+        if backend.store:
+            backend.store.delete(lock.key)
+    return tuple(lock.holder for lock in found)
+
+
+def _of(backend: Backend, stack: str) -> list[locks.Lock]:
+    """The locks of a stack; none where only the engine sees them."""
+    return locks.in_store(backend.store, locks.folder_of(backend, stack)) if backend.store else []
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from threading import Lock
 from botocore.exceptions import ClientError
 
 from ecs_stack import runs, standing
-from ecs_stack.automation import unlocking
+from ecs_stack.automation import locks, unlocking
 from ecs_stack.automation.engine import Engine
 from ecs_stack.automation.stacks import Stack
 from ecs_stack.cancellation import Cancellation
@@ -113,6 +113,8 @@ class Pruner:
 
     def _remove(self, case: Case) -> str | None:
         """Takes one away. Returns why it stays, if it does now."""
+        for holder in unlocking.remove_abandoned(case.home, case.result.environment, self._look.at):
+            self._say(case, f"the lock of {locks.describe(holder)} is too old for a run: removed")
         found = case.found
         if found is not None:
             now = standing.find(found.backend, found.name, self._engine)

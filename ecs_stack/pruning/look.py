@@ -69,7 +69,7 @@ class Look:
     def busy(self, backend: Backend, name: str) -> str | None:
         """Why a stack can't be deleted now; None if it can, or if that is waited for."""
         try:
-            unlocking.refuse_if_locked(backend, name)
+            unlocking.refuse_if_locked(backend, name, unless_abandoned=self.at)
         except LockedError as error:
             return None if self.wait else error.message
         return None

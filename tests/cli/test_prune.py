@@ -216,6 +216,24 @@ def test_another_accounts_environments_stay_and_the_others_are_judged(root: Path
     assert stays(receipt) == {"pr-2": Reason.ELSEWHERE}
 
 
+def test_a_lock_of_another_machine_that_is_older_than_a_day_keeps_nothing(root: Path) -> None:
+    stack(root, "dev")
+    folder = root / ".ecs-stack/state/.pulumi/locks/organization/shop"
+    for name, hours in (("pr-1", 23), ("pr-2", 25), ("pr-3", 25)):
+        stack(root, name, tags(name, FUTURE if name == "pr-3" else PAST))
+        since = (NOW - timedelta(hours=hours)).isoformat()
+        held = {"pid": 1, "username": "ci", "hostname": "runner-7", "timestamp": since}
+        (folder / name).mkdir(parents=True)
+        (folder / name / "held.json").write_text(json.dumps(held))
+    log_group("/ecs/pr-2/api", tags("pr-2", PAST))
+    receipt = prune_ephemeral(root, dry_run=True)
+    assert (goes(receipt), stays(receipt)) == (
+        {"pr-2": Ground.EXPIRED},
+        {"pr-1": Reason.BUSY, "pr-3": Reason.ALIVE},
+    )
+    assert len(list(folder.glob("*/held.json"))) == 3, "a look removes none"
+
+
 @pytest.mark.engine
 def test_a_lock_of_a_machine_that_is_gone_keeps_one_until_it_is_removed(
     root: Path, capfd: pytest.CaptureFixture[str]

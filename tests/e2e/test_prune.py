@@ -7,6 +7,7 @@ import os
 import subprocess
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -234,7 +235,7 @@ def test_a_forge_that_doesnt_answer_and_a_lock_close_nothing(zoo: Project) -> No
     expire(zoo, "pr-4")
     folder = zoo.root / ".ecs-stack/state/.pulumi/locks/organization/ecs-stack/pr-4"
     folder.mkdir(parents=True, exist_ok=True)
-    lock = {"pid": 1, "username": "ci", "hostname": "runner-7", "timestamp": "2026-11-24T09:00:00Z"}
+    lock = {"pid": 1, "username": "ci", "hostname": "runner-7", "timestamp": datetime.now(UTC).isoformat()}
     (folder / "held.json").write_text(json.dumps(lock))
     receipt = zoo.run("ephemeral", "prune", "--yes", "--json").json
     assert receipt["going"] == []
