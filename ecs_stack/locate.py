@@ -17,6 +17,7 @@ from ecs_stack.errors import NotFoundError, RefusedError, SpecError
 from ecs_stack.outputs import EXPORT, StackOutputs
 from ecs_stack.progress import OnProgress
 from ecs_stack.results import Progress
+from ecs_stack.rules.ephemeral import HOST_TAG
 from ecs_stack.targets import Session, Target
 
 
@@ -91,7 +92,8 @@ class Place:
         if not stack.exists():
             return None
         outputs = read_outputs(stack.outputs())
-        if outputs and outputs.ephemeral:
+        # An up that didn't get to its end has tagged what it made.
+        if outputs.ephemeral if outputs else stack.tagged(HOST_TAG):
             raise RefusedError(
                 f"there is an ephemeral environment called {self.name}, and its file isn't for that",
                 hint=f"Give envs/{self.name}.yaml another name, or run `ecs-stack ephemeral down {self.name}` first.",

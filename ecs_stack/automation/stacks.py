@@ -205,6 +205,10 @@ class Stack:
         arns = (str((resource.get("outputs") or {}).get("arn") or "").split(":") for resource in self.resources())
         return {arn[4] for arn in arns if len(arn) > 5 and arn[4]}
 
+    def tagged(self, key: str) -> bool:
+        """Whether a resource has a tag of this name."""
+        return any(key in ((resource.get("inputs") or {}).get("tags") or {}) for resource in self.resources())
+
     def was_cut_short(self) -> bool:
         """Whether the last run that changed the stack from this folder may have made what the state doesn't know: it
         didn't end by itself, or a creation failed that may have been carried out."""

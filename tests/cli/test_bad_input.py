@@ -279,6 +279,25 @@ def test_a_file_called_as_an_ephemeral_environment_is(
         assert "`ecs-stack ephemeral down dev`" in said
 
 
+@pytest.mark.engine
+def test_a_file_called_as_an_ephemeral_environment_whose_first_up_was_killed(
+    project: Path, refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = {
+        "urn": "urn::g",
+        "type": "aws:cloudwatch/logGroup:LogGroup",
+        "inputs": {"tags": {"ecs-stack:host": "test"}},
+    }
+    backend = Backend.local(project)
+    file = project / ".ecs-stack/state" / backend.stacks_folder / "dev.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"version": 3, "checkpoint": {"latest": {"resources": [group]}}}))
+    monkeypatch.setattr(targets.LocalTarget, "check", lambda *_, **__: None)
+    monkeypatch.setattr(targets.LocalTarget, "wake", lambda _: None)
+    for verb in (["preview"], ["up", "--yes"]):
+        assert "There is an ephemeral environment called dev" in refused(*verb, "dev")
+
+
 def test_a_name_without_a_file_may_be_an_ephemeral_environments(project: Path, refused: Callable[..., str]) -> None:
     _write(project, "host: dev\n", "preview")
     assert "Ephemeral ones have no file: `ecs-stack ephemeral up pr-7`." in refused("preview", "pr-7")

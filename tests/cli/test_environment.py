@@ -82,6 +82,7 @@ class World:
         self.calls: list[str] = []
         self.exported: dict[str, Any] | None = None
         self.accounts: set[str] = set()
+        self.tags: set[str] = set()
         self.identified: list[str | None] = []
         self.plan = Preview(environment="dev", changes=(), summary=ChangeSummary(create=3), duration=1)
         self.state = RolloutState.COMPLETED
@@ -121,6 +122,9 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
 
         def accounts(self) -> set[str]:
             return known.accounts
+
+        def tagged(self, key: str) -> bool:
+            return key in known.tags
 
         def preview(self, program: Callable[[], None], *, refresh: bool, **_: Any) -> Preview:
             assert self.environment == {"FROM": "target"}
@@ -387,6 +391,9 @@ def test_an_up_that_did_not_finish(world: World, tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="made on the target aws, not on local"):
         load(tmp_path).destroy()
     with pytest.raises(RefusedError, match="made on the target aws, not on local"):
+        load(tmp_path).up()
+    world.accounts, world.tags = {"000000000000"}, {"ecs-stack:host"}
+    with pytest.raises(RefusedError, match="there is an ephemeral environment called dev, and its file isn't for that"):
         load(tmp_path).up()
 
 
