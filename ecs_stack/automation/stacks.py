@@ -223,7 +223,7 @@ class Stack:
 
     def resources(self) -> Sequence[Mapping[str, Any]]:
         """The resources as the state has them; secrets are encrypted."""
-        found: Sequence[Mapping[str, Any]] = (self._exported() or {}).get("resources") or ()
+        found: Sequence[Mapping[str, Any]] = (self._state() or {}).get("resources") or ()
         return found
 
     def encryption(self) -> state_file.Encryption | None:
