@@ -2,7 +2,7 @@
 
 import sys
 
-from ecs_stack.commands.main import main
+from ecs_stack.commands.entry import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import signal
 import sys
 from collections.abc import Sequence
-from typing import cast
+from typing import Annotated, cast
 
 import typer
 
@@ -48,6 +49,21 @@ app.add_typer(ci.app, name="ci")
 app.add_typer(local.app, name="local")
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"ecs-stack {importlib.metadata.version('ecs-stack')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print ecs-stack's version.")
+    ] = False,
+) -> None:
+    pass
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit code. Prints a traceback for bugs only.
 
@@ -77,6 +93,9 @@ def _run(words: Sequence[str]) -> int:
     except EcsStackError as error:
         return _report(error, words)
     except _ClickException as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            typer.echo(error.format_message(), err=True)  # the help, which is no error of anybody's
+            return RefusedError.exit_code
         return _report(_usage(error), words)
     except BrokenPipeError:
         # Whoever read stdout has seen enough. What is still buffered has nowhere to go.

@@ -14,6 +14,17 @@ from ecs_stack.commands.main import main
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
+def test_ctrl_c_while_the_command_loads_leaves_no_traceback() -> None:
+    script = (
+        "import os, signal, sys; from ecs_stack.commands.entry import main; "
+        "sys.addaudithook(lambda event, arguments: event == 'import' and arguments[0] == 'typer' "
+        "and os.kill(os.getpid(), signal.SIGINT)); main()"
+    )
+    signals = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {script}"
+    done = subprocess.run([sys.executable, "-c", signals], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+
+
 def test_ctrl_c_after_the_last_word_leaves_no_traceback() -> None:
     script = (
         "import os, signal, sys, threading, time; from ecs_stack.commands.main import main; "
