@@ -6,7 +6,6 @@ import os
 import platform
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -15,7 +14,7 @@ from ecs_stack import spec, states, targets
 from ecs_stack.automation import engine as engines
 from ecs_stack.automation.backend import Backend
 from ecs_stack.automation.stacks import Stack, stacks
-from ecs_stack.errors import RefusedError, SpecError
+from ecs_stack.errors import RefusedError
 from ecs_stack.results import ResetReceipt
 
 
@@ -73,13 +72,11 @@ def reset_local(root: Path) -> ResetReceipt:
     receipt = cloud.reset(root)
     home = Backend.local(root)
     removed = _forget_local(home, None)
-    for name in spec.names(root):
-        with suppress(SpecError):  # `validate` says what is wrong with it
-            described = spec.load(root, name)
-            backend = states.backend_of(root, described)
-            # What is reached through the local cloud is gone with it. Where others keep stacks too, only its own goes.
-            if described.target == targets.LocalTarget.name and backend != home and backend.reach is None:
-                removed += _forget_local(backend, name)
+    for name, described in spec.load_all(root).items():
+        backend = states.backend_of(root, described)
+        # What is reached through the local cloud is gone with it. Where others keep stacks too, only its own goes.
+        if described.target == targets.LocalTarget.name and backend != home and backend.reach is None:
+            removed += _forget_local(backend, name)
     return replace(receipt, stacks=tuple(removed))
 
 

@@ -8,7 +8,6 @@ method blocks until it is done, and returns a result of ``ecs_stack.results`` or
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -232,10 +231,7 @@ class Environment:
 def list_environments(root: Path) -> tuple[EnvironmentSummary, ...]:
     """Every environment file and every stack of the project, by name."""
     root = root.resolve()
-    declared: dict[str, spec.Environment | None] = dict.fromkeys(spec.names(root))
-    for name in declared:
-        with suppress(SpecError):  # `validate` says what is wrong with it
-            declared[name] = spec.load(root, name)
+    declared = {**dict.fromkeys(spec.names(root)), **spec.load_all(root)}
     found = states.listed(root, declared, find_engine)
     undeclared = states.backends(root, None)
     return tuple(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 
 from ecs_stack import spec, standing, targets
 from ecs_stack.automation.backend import Backend
-from ecs_stack.errors import RefusedError, SpecError
+from ecs_stack.errors import RefusedError
 from ecs_stack.outputs import StackOutputs
 from ecs_stack.results import ChangeKind, Preview, ResourceChange
 from ecs_stack.rules import names
@@ -45,12 +44,11 @@ def refuse_destroy(found: tuple[Standing, ...], host: str) -> None:
 def reached(root: Path) -> list[Target]:
     """Where ephemeral environments may be, by the files of the environments that host them, as far as these credentials
     reach: a prune finds by tag what is elsewhere. Raises RefusedError if they reach none of it."""
-    grounds = set()
-    for name in spec.names(root):
-        with suppress(SpecError):  # `validate` says what is wrong with it
-            described = spec.load(root, name)
-            if described.hosts_ephemeral:
-                grounds.add((described.target, described.region, described.account))
+    grounds = {
+        (described.target, described.region, described.account)
+        for described in spec.load_all(root).values()
+        if described.hosts_ephemeral
+    }
     found, problem = list[Target](), None
     for name, region, account in sorted(grounds, key=str):
         target = targets.make(name, root, region)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +19,7 @@ from ecs_stack.automation import state_file
 from ecs_stack.automation.backend import Backend
 from ecs_stack.automation.engine import Engine
 from ecs_stack.automation.stacks import Stack, stacks
-from ecs_stack.errors import NotFoundError, RefusedError, SpecError
+from ecs_stack.errors import NotFoundError, RefusedError
 from ecs_stack.locate import Found, find_engine, read_outputs
 from ecs_stack.outputs import StackOutputs
 from ecs_stack.rules import ephemeral as rules
@@ -86,12 +85,11 @@ class Standing:
     def _ground(self, root: Path) -> str:
         """The target by the files of those that may be its host: of a down that was cut short nothing may be left that
         has an ARN."""
-        found = set()
-        for name in spec.names(root):
-            with suppress(SpecError):  # `validate` says what is wrong with it
-                described = spec.load(root, name)
-                if described.hosts_ephemeral and described.region == self.region and self.host in (None, name):
-                    found.add(described.target)
+        found = {
+            described.target
+            for name, described in spec.load_all(root).items()
+            if described.hosts_ephemeral and described.region == self.region and self.host in (None, name)
+        }
         if len(found) > 1:
             raise RefusedError(
                 f"what is left of {self.name} doesn't tell whether it is on {' or '.join(sorted(found))}",
@@ -168,13 +166,11 @@ def places(root: Path) -> list[Backend]:
     """
     found = {backend.url: backend for backend in states.backends(root, None)}
     needed = set(found)
-    for name in spec.names(root):
-        with suppress(SpecError):  # `validate` says what is wrong with it
-            described = spec.load(root, name)
-            backend = states.backend_of(root, described)
-            found[backend.url] = backend
-            if described.hosts_ephemeral:
-                needed.add(backend.url)
+    for described in spec.load_all(root).values():
+        backend = states.backend_of(root, described)
+        found[backend.url] = backend
+        if described.hosts_ephemeral:
+            needed.add(backend.url)
     return [backend for backend in found.values() if not _is_empty(backend, needed=backend.url in needed)]
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from ecs_stack.automation.backend import Backend
 from ecs_stack.automation.engine import Engine
 from ecs_stack.automation.stacks import Stack, StackSummary, stacks
 from ecs_stack.automation.store import Store
-from ecs_stack.errors import RefusedError, SpecError
+from ecs_stack.errors import RefusedError
 from ecs_stack.operations.aws_errors import translated
 from ecs_stack.operations.describe import cluster_of
 from ecs_stack.operations.state_bucket import BucketStore
@@ -74,12 +73,10 @@ def backends(root: Path, described: spec.Environment | None) -> list[Backend]:
     if described is not None:
         return [backend_of(root, described)]
     found = {each.url: each for each in (Backend.local(root), Backend.configured(root, os.environ))}
-    for name in spec.names(root):
-        with suppress(SpecError):  # `validate` says what is wrong with it
-            each = spec.load(root, name)
-            if each.hosts_ephemeral:
-                backend = backend_of(root, each)
-                found.setdefault(backend.url, backend)
+    for each in spec.load_all(root).values():
+        if each.hosts_ephemeral:
+            backend = backend_of(root, each)
+            found.setdefault(backend.url, backend)
     return list(found.values())
 
 

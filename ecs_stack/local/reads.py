@@ -20,15 +20,12 @@ from urllib.parse import urlencode
 
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from ecs_stack.errors import LocalCloudError
-from ecs_stack.local.reconnect import PATIENCE
+from ecs_stack.local.reconnect import PAUSE, comes_back
 
 #: Seconds. The endpoint is on this machine; an answer that takes longer than this is not coming.
 _TIMEOUT = 60.0
 #: Seconds between two tries of a call that AWS refused for now, at most (botocore's "standard" retry mode).
 _LONGEST_PAUSE = 20.0
-#: Seconds between two tries to reach a cloud that is coming back.
-_PAUSE = 0.2
 #: What passes by itself, in the same mode.
 _PASSING_STATUS = {500, 502, 503, 504}
 _THROTTLED = {"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"}
@@ -119,19 +116,9 @@ class Reads:
                 time.sleep(min(_LONGEST_PAUSE, random.random() * 2 ** (attempts - 1)))  # noqa: S311
             except (OSError, HTTPException) as error:
                 broken = broken or time.monotonic()
-                if not self._back(broken):
+                if self._revive is None or not comes_back(self._revive, broken):
                     raise EndpointConnectionError(endpoint_url=self._endpoint, error=error) from error
-                time.sleep(_PAUSE)
-
-    def _back(self, broken: float) -> bool:
-        """Whether there is a point in another try, after a connection broke."""
-        if self._revive is None or time.monotonic() - broken > PATIENCE:
-            return False
-        try:
-            self._revive()
-        except LocalCloudError:
-            return False
-        return True
+                time.sleep(PAUSE)
 
 
 def _refusal(body: bytes, status: int, action: str) -> ClientError:

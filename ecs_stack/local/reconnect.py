@@ -17,9 +17,21 @@ from ecs_stack.errors import LocalCloudError
 #: Seconds that a call is tried again after its connection broke for the first time.
 PATIENCE = 60.0
 #: Seconds between two tries.
-_PAUSE = 0.2
+PAUSE = 0.2
 _BROKEN = (ConnectionClosedError, ConnectTimeoutError, EndpointConnectionError)
 _SINCE = "ecs-stack-broken-since"
+
+
+def comes_back(revive: Callable[[], object], broken: float) -> bool:
+    """Whether another try makes sense after a connection broke, for the first time at ``broken`` (monotonic): whether
+    the local cloud runs again, or still."""
+    if time.monotonic() - broken > PATIENCE:
+        return False
+    try:
+        revive()
+    except LocalCloudError:
+        return False
+    return True
 
 
 def outlive_restarts(client: Any, revive: Callable[[], object]) -> Any:
@@ -34,14 +46,8 @@ def outlive_restarts(client: Any, revive: Callable[[], object]) -> Any:
         """An answer to botocore's ``needs-retry`` event: the seconds to wait; None to leave it to botocore."""
         if not isinstance(caught_exception, _BROKEN) or request_dict is None:
             return None
-        now = time.monotonic()
-        if now - request_dict["context"].setdefault(_SINCE, now) > PATIENCE:
-            return None
-        try:
-            revive()
-        except LocalCloudError:
-            return None
-        return _PAUSE
+        broken = request_dict["context"].setdefault(_SINCE, time.monotonic())
+        return PAUSE if comes_back(revive, broken) else None
 
     client.meta.events.register_first("needs-retry", again)
     return client

@@ -16,7 +16,7 @@ from ecs_stack.spec.environment import (
     Monitoring,
     Network,
 )
-from ecs_stack.spec.loading import TEMPLATE, json_schema, load, names
+from ecs_stack.spec.loading import TEMPLATE, json_schema, load, load_all, names
 from ecs_stack.spec.service import Deploy, Health, Permission, Route, Scale, Service
 from ecs_stack.spec.state import State
 from ecs_stack.spec.template import ANY, Ephemeral, Request, load_ephemeral, template_schema
@@ -42,6 +42,7 @@ __all__ = [
     "billables",
     "json_schema",
     "load",
+    "load_all",
     "load_ephemeral",
     "names",
     "task_billables",

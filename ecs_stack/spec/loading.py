@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,15 @@ def load(root: Path, name: str) -> Environment:
     if problems:
         raise wrong(f"The environment '{name}'", problems)
     return Environment.model_validate({**document.plain(found.root), "name": name})
+
+
+def load_all(root: Path) -> dict[str, Environment]:
+    """The environments of the project in ``root`` by name, without those whose files are wrong: `validate` tells."""
+    found = {}
+    for name in names(root):
+        with suppress(SpecError):
+            found[name] = load(root, name)
+    return found
 
 
 def json_schema() -> dict[str, Any]:

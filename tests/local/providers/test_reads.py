@@ -58,7 +58,7 @@ def endpoint() -> Iterator[Callable[..., str]]:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reads, "_LONGEST_PAUSE", 0.01)
-    monkeypatch.setattr(reads, "_PAUSE", 0.01)
+    monkeypatch.setattr(reads, "PAUSE", 0.01)
 
 
 def test_answers_are_those_that_boto3_gets(local_cloud: LocalCloud) -> None:
