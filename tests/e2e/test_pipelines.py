@@ -235,6 +235,19 @@ def test_what_is_merged_is_deployed(project: Project, pipeline: Pipeline) -> Non
         assert get(url)[1]["greeting"] == name
 
 
+def prunes_what_is_closed(
+    project: Project, pipeline: Pipeline, forge: Forge, name: str, prune: Callable[[], bool]
+) -> None:
+    """The last part of each forge's story, with an environment that has been made."""
+    forge.open = [7, 42]
+    assert prune(), pipeline.log
+    assert previews(project) == [name]
+    forge.open = []
+    with allowed(project, "ecs-stack-dev-preview", "ecs:DeleteService"):
+        assert prune(), pipeline.log
+    assert previews(project) == []
+
+
 def test_a_merge_request_on_gitlab(project: Project, pipeline: Pipeline, forge: Forge) -> None:
     forge.me = "project-bot"
     assert pipeline.gitlab("preview", CI_COMMIT_SHA="one1"), pipeline.log
@@ -251,13 +264,7 @@ def test_a_merge_request_on_gitlab(project: Project, pipeline: Pipeline, forge: 
 
 def test_the_nightly_prune_on_gitlab(project: Project, pipeline: Pipeline, forge: Forge) -> None:
     assert pipeline.gitlab("preview", CI_COMMIT_SHA="one1"), pipeline.log
-    forge.open = [7, 42]
-    assert pipeline.gitlab("preview:prune"), pipeline.log
-    assert previews(project) == ["mr-42"]
-    forge.open = []
-    with allowed(project, "ecs-stack-dev-preview", "ecs:DeleteService"):
-        assert pipeline.gitlab("preview:prune"), pipeline.log
-    assert previews(project) == []
+    prunes_what_is_closed(project, pipeline, forge, "mr-42", lambda: pipeline.gitlab("preview:prune"))
 
 
 def test_a_pull_request_before_jenkins(project: Project, pipeline: Pipeline, forge: Forge) -> None:
@@ -271,25 +278,13 @@ def test_a_pull_request_before_jenkins(project: Project, pipeline: Pipeline, for
     assert "wasn't made" in forge.ours[0], "nothing that an earlier build left"
 
     # Jenkins runs nothing when a pull request is closed: what isn't open any more is pruned.
-    forge.open = [7, 42]
-    assert pipeline.jenkins("Prune previews"), pipeline.log
-    assert previews(project) == ["pr-42"]
-    forge.open = []
-    with allowed(project, "ecs-stack-dev-preview", "ecs:DeleteService"):
-        assert pipeline.jenkins("Prune previews"), pipeline.log
-    assert previews(project) == []
+    prunes_what_is_closed(project, pipeline, forge, "pr-42", lambda: pipeline.jenkins("Prune previews"))
 
 
 def test_the_nightly_prune_on_github(project: Project, pipeline: Pipeline, forge: Forge) -> None:
     assert pipeline.github("preview", "up", event("opened", "one1")), pipeline.log
-    forge.open = [7, 42]
-    assert pipeline.github("prune", "prune", NIGHT), pipeline.log
-    assert previews(project) == ["pr-42"]
-    forge.failures = [500, 500, 500]
+    forge.open, forge.failures = [7, 42], [500, 500, 500]
     assert not pipeline.github("prune", "prune", NIGHT), "nobody knows what is open"
     assert previews(project) == ["pr-42"]
-    forge.open = []
-    with allowed(project, "ecs-stack-dev-preview", "ecs:DeleteService"):
-        assert pipeline.github("prune", "prune", NIGHT), pipeline.log
-    assert previews(project) == []
+    prunes_what_is_closed(project, pipeline, forge, "pr-42", lambda: pipeline.github("prune", "prune", NIGHT))
     assert get(project.run("status", "dev", "--json").json["services"][0]["url"])[0] == 200

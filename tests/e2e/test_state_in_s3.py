@@ -17,7 +17,7 @@ from tests.e2e.project import CHECKOUT, Project, get
 pytestmark = [pytest.mark.engine, pytest.mark.docker]
 BUCKET, ALIAS = "acme-state", "alias/acme-state"
 STATE = f"state:\n  backend: s3://{BUCKET}\n  secrets: awskms://{ALIAS}\n"
-LOCKS = ".pulumi/locks/organization/ecs-stack/dev"
+LOCKS = ".pulumi/locks/organization/ecs-stack"
 TEMPLATE = (CHECKOUT / "envs" / "preview.yaml").read_text()
 GONE = 2**22 + 1  # more than Linux gives out
 
@@ -37,10 +37,20 @@ def keys(project: Project) -> list[str]:
     return [each["Key"] for each in found]
 
 
-def lock(project: Project, host: str, pid: int) -> None:
+def lock(project: Project, host: str, pid: int, environment: str = "dev") -> None:
     """What the engine puts there while it runs."""
     held = {"pid": pid, "username": "ann", "hostname": host, "timestamp": "2026-05-01T10:00:00Z"}
-    project.client("s3").put_object(Bucket=BUCKET, Key=f"{LOCKS}/{host}-{pid}.json", Body=json.dumps(held).encode())
+    key = f"{LOCKS}/{environment}/{host}-{pid}.json"
+    project.client("s3").put_object(Bucket=BUCKET, Key=key, Body=json.dumps(held).encode())
+
+
+def check_out_anew(project: Project) -> None:
+    """Leaves nothing of what the last run wrote down, but the local cloud."""
+    home = project.root / ".ecs-stack"
+    for name in ("stacks", "work", "state"):
+        shutil.rmtree(home / name, ignore_errors=True)
+    for name in ("passphrase", "layout"):
+        (home / name).unlink(missing_ok=True)
 
 
 def test_without_the_bucket_it_says_how_to_make_it(project: Project) -> None:
@@ -113,19 +123,15 @@ def test_a_lock(project: Project) -> None:
 
 
 def test_another_checkout_goes_on(project: Project) -> None:
-    """With nothing of what the first one wrote down, and the lock of an engine that was killed on this machine."""
-    home = project.root / ".ecs-stack"
-    for name in ("stacks", "work", "state"):
-        shutil.rmtree(home / name)
-    for name in ("passphrase", "layout"):
-        (home / name).unlink()
+    """And finds the lock of an engine that was killed on this machine."""
+    check_out_anew(project)
     lock(project, socket.gethostname(), GONE)
     assert project.run("preview", "dev", "--exit-code").code == 0
     project.edit("dev", "GREETING: hello", "GREETING: again")
     url = project.run("up", "dev", "--yes", "--json").json["urls"]["api"]
     assert get(url)[1]["greeting"] == "again"
     assert not any(key.startswith(LOCKS) for key in keys(project))
-    assert "awskms" in (home / "stacks/Pulumi.dev.yaml").read_text()
+    assert "awskms" in (project.root / ".ecs-stack/stacks/Pulumi.dev.yaml").read_text()
     project.shell('eval "$(ecs-stack local env dev)"; pulumi preview --stack dev --expect-no-changes')
 
 
@@ -133,11 +139,7 @@ def test_a_pull_requests_jobs_find_its_environment_there(project: Project) -> No
     """Each job starts with a checkout of its own: of one that ran before only the bucket knows."""
 
     def job(*arguments: str) -> Any:
-        home = project.root / ".ecs-stack"
-        for name in ("stacks", "work", "state"):
-            shutil.rmtree(home / name, ignore_errors=True)
-        for name in ("passphrase", "layout"):
-            (home / name).unlink(missing_ok=True)
+        check_out_anew(project)
         return project.run("ephemeral", *arguments, "--json").json
 
     file = ".pulumi/stacks/ecs-stack/pr-7.json"
@@ -150,9 +152,7 @@ def test_a_pull_requests_jobs_find_its_environment_there(project: Project) -> No
     assert (pushed["url"], get(pushed["url"])[1]["version"]) == (opened["url"], "2")
     (listed,) = job("list")
     assert (listed["name"], listed["health"]) == ("pr-7", "ready")
-    held = json.dumps({"pid": 4711, "username": "ann", "hostname": "build-7", "timestamp": "2026-05-01T10:00:00Z"})
-    held_at = f"{LOCKS.removesuffix('dev')}pr-7/build-7-4711.json"
-    project.client("s3").put_object(Bucket=BUCKET, Key=held_at, Body=held.encode())
+    lock(project, "build-7", 4711, "pr-7")
     assert "locked by ann@build-7" in project.run("ephemeral", "down", "pr-7", code=2).err
     # It is half a year old: that run is gone.
     assert [each["environment"] for each in job("prune", "--keep-open", "none")["going"]] == ["pr-7"]
