@@ -29,8 +29,6 @@ _PROVIDER = "pulumi:providers:aws"
 _RULE = "aws:lb/listenerRule:ListenerRule"
 _TARGET_GROUP = "aws:lb/targetGroup:TargetGroup"
 _SERVICE = "aws:ecs/service:Service"
-#: The engine packs states if PULUMI_DIY_BACKEND_GZIP says so.
-_SUFFIX, _PACKED = ".json", ".gz"
 #: States that are read at a time: from a bucket each takes some 50 ms.
 _READERS = 16
 
@@ -146,9 +144,7 @@ def every(backend: Backend) -> tuple[tuple[Standing, Sequence[Mapping[str, Any]]
         engine = find_engine()
         names = [each.name for each in stacks(backend, engine=engine, environment=os.environ)]
     else:
-        engine = None
-        listed = [name.removesuffix(_PACKED) for name in backend.store.names(backend.stacks_folder)]
-        names = [name.removesuffix(_SUFFIX) for name in listed if name.endswith(_SUFFIX)]
+        engine, names = None, backend.stacks()
 
     def read(name: str) -> tuple[Standing, Sequence[Mapping[str, Any]]]:
         resources = resources_of(backend, name, engine)

@@ -29,6 +29,8 @@ from ecs_stack.errors import RefusedError
 #: The project's name where the root has no Pulumi.yaml. The state's path holds it.
 DEFAULT_PROJECT = "ecs-stack"
 
+#: What the engine calls a state, after the stack's name: packed where PULUMI_DIY_BACKEND_GZIP says so.
+_STATES = (".json", ".json.gz")
 #: What the engine calls a copy of a state, after the stack's name.
 COPY = ".json.bak"
 
@@ -133,9 +135,12 @@ class Backend:
 
     def has(self, stack: str) -> bool | None:
         """Whether there is such a stack; None if only the engine can tell. May raise RefusedError."""
-        if self.store is None:
-            return None
-        return not {f"{stack}.json", f"{stack}.json.gz"}.isdisjoint(self.store.names(self.stacks_folder))
+        return None if self.store is None else stack in self.stacks()
+
+    def stacks(self) -> list[str]:
+        """The stacks that there are, by name; none where only the engine can tell. May raise RefusedError."""
+        names = self.store.names(self.stacks_folder) if self.store else []
+        return sorted({name.removesuffix(each) for each in _STATES for name in names if name.endswith(each)})
 
     def is_empty(self) -> bool:
         """Whether there is certainly no stack at all. May raise RefusedError."""
@@ -211,6 +216,13 @@ class Backend:
         names = self.store.names(self.stacks_folder) if self.store else []
         return [name.removesuffix(COPY) for name in names if name.endswith(COPY)]
 
+    def drop(self, stack: str) -> None:
+        """Removes a stack's state, whatever it says, and all that the engine keeps of it; where that is in files."""
+        if self.store:
+            for each in _STATES:
+                self.store.delete(f"{self.stacks_folder}/{stack}{each}")
+        self.forget(stack)
+
     def forget(self, stack: str) -> None:
         """Removes what the engine leaves behind of a stack that it removed: its work folder and old copies of
         its state, which describe resources that are gone."""
@@ -230,7 +242,7 @@ class Backend:
 
     def _left_of(self, store: Store, stack: str) -> Iterator[str]:
         """The keys of what the engine keeps of a stack beside its state: the one before, backups, its history."""
-        copies = {f"{stack}.json.bak", f"{stack}.json.gz.bak"}
+        copies = {f"{stack}{each}.bak" for each in _STATES}
         yield from (f"{self.stacks_folder}/{name}" for name in store.names(self.stacks_folder) if name in copies)
         for folder in (f".pulumi/{kind}/{self.project}/{stack}" for kind in ("backups", "history")):
             yield from (f"{folder}/{name}" for name in store.names(folder))

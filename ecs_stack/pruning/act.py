@@ -179,9 +179,7 @@ class Pruner:
                     for site in dict.fromkeys(self._look.sites.reached.values()):
                         gone = task_definitions.deregister(f"{name}-", tags, ecs=site.client("ecs"))
                         self._count(["task definition"] * len(gone))
-                for suffix in (".json", ".json.gz"):
-                    home.store.delete(f"{home.stacks_folder}/{name}{suffix}")
-                home.forget(name)
+                home.drop(name)
         self._count([_STACK])
         return None
 
