@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import signal
 import sys
@@ -51,7 +50,9 @@ app.add_typer(local.app, name="local")
 
 def _say_version(asked: bool) -> None:
     if asked:
-        typer.echo(f"ecs-stack {importlib.metadata.version('ecs-stack')}")
+        from importlib.metadata import version
+
+        typer.echo(f"ecs-stack {version('ecs-stack')}")
         raise typer.Exit
 
 
