@@ -192,8 +192,6 @@ class LocalTarget(Target):
                 service,
                 region_name=self.region,
                 endpoint_url=endpoint,
-                aws_access_key_id="local",
-                aws_secret_access_key="local",  # noqa: S106 (the local cloud takes any)
                 config=config,
             )
             return outlive_restarts(made, revive) if revive else made

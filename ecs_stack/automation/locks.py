@@ -63,7 +63,7 @@ class Lock:
         return started is not None and started > self.holder.since + _SLACK
 
     def is_abandoned(self, now: datetime) -> bool:
-        """Whether its run is gone for its age: where its process ran can't be looked, and it is older than a day."""
+        """Whether its run is gone: its process is, or can't be looked for from here and took it over a day ago."""
         return self.is_stale or (not self.is_here and now - self.holder.since > _ABANDONED)
 
 

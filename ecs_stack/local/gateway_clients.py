@@ -28,8 +28,6 @@ class Clients:
                     service,
                     region_name=region,
                     endpoint_url=self._endpoint,
-                    aws_access_key_id="local",
-                    aws_secret_access_key="local",  # noqa: S106 (it opens nothing: the gateway takes any)
                     config=botocore.config.Config(
                         # The endpoint is one address: no host prefix resolves. And a retry would only hide a
                         # fault of this process.
