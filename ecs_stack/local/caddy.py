@@ -63,10 +63,11 @@ class Caddy:
             cwd=self.base / self.folder,
             env={
                 "PATH": os.environ.get("PATH", ""),
-                # Caddy keeps certificates and its autosaved configuration there: never in the home folder.
+                # Caddy keeps its files in ``caddy`` there, certificates and their keys (see ``tls``) among them: never
+                # in the home folder.
                 "HOME": str(self.base / "caddy"),
-                "XDG_CONFIG_HOME": str(self.base / "caddy"),
-                "XDG_DATA_HOME": str(self.base / "caddy"),
+                "XDG_CONFIG_HOME": str(self.base),
+                "XDG_DATA_HOME": str(self.base),
             },
             preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )

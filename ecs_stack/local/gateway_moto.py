@@ -18,8 +18,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ecs_stack.local import gateway_moto_listeners, routes
 from ecs_stack.local import gateway_moto_snapshot as snapshot
-from ecs_stack.local import routes
 from ecs_stack.local.answers import Answers
 from ecs_stack.local.gateway_messages import ApiError, Request, Response, error_response
 from ecs_stack.local.persistence import Entry, Journal
@@ -94,6 +94,7 @@ class Moto:
         _trust_the_gateway_about_ecs_services()
         _give_back_the_addresses_of_nat_gateways()
         _look_tags_up()
+        gateway_moto_listeners.mend()
         started, count, done = time.monotonic(), 0, 0
         found = snapshot.load(self._snapshot, self._journal.salt)
         if found is not None:

@@ -20,12 +20,16 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from ministack.core.responses import request_scope
 
+from ecs_stack.local import gateway_in_use
 from ecs_stack.local.addresses import AddressBook
 from ecs_stack.local.controllers.load_balancer import LoadBalancers
 from ecs_stack.local.controllers.load_balancer.api import resolvable_names
 from ecs_stack.local.gateway import Gateway
 from ecs_stack.local.gateway_clients import Clients
+from ecs_stack.local.gateway_messages import Request
+from ecs_stack.local.gateway_ministack import Message, Send
 from ecs_stack.local.gateway_moto import Moto
 
 
@@ -99,12 +103,23 @@ class Stack:
     """One VPC with two subnets, a load balancer a test, and the controller."""
 
     root: Path
-    addresses: AddressBook
-    controller: LoadBalancers
+    gateway: Gateway
     clients: Clients
+    acm: Acm
+    addresses: AddressBook = field(default_factory=AddressBook)
     vpc: str = ""
     subnets: list[str] = field(default_factory=list)
     _number: int = 0
+
+    def start(self) -> None:
+        """Start the controller, which finds what one before it left."""
+        self.controller = LoadBalancers(
+            state_dir=self.root, clients=self.clients, addresses=self.addresses, base=self.root, root=self.root
+        )
+        self.gateway.guards.update(self.controller.api.guards())
+        self.gateway.listeners[:] = [self.controller.notice]
+        self.controller.start()
+        self.controller.open()
 
     @property
     def elb(self) -> Any:
@@ -134,6 +149,14 @@ class Stack:
                 TargetType="ip",
                 **arguments,
             )["TargetGroups"][0]["TargetGroupArn"]
+        )
+
+    def certificate(self, *names: str) -> str:
+        """One that is issued, for these names; the first is its own."""
+        return str(
+            self.clients("acm", "eu-west-1").request_certificate(
+                DomainName=names[0], SubjectAlternativeNames=list(names), ValidationMethod="DNS"
+            )["CertificateArn"]
         )
 
     def listener(self, action: dict[str, Any], *, port: int = 80, balancer: str | None = None) -> str:
@@ -187,9 +210,31 @@ class Stack:
             return Answer(response.status, dict(response.headers.items()), response.read().decode())
 
 
-class _NoMiniStack:
+class Acm:
+    """MiniStack's ACM without the rest of MiniStack."""
+
+    #: moto's, where no environment names another.
+    ACCOUNT = "123456789012"
+
+    def __init__(self) -> None:
+        from ministack.services import acm
+
+        self._acm = acm
+        gateway_in_use.complete(acm)
+
     def knows(self, service: str) -> bool:
-        return False
+        return service == "acm"
+
+    async def handle(self, request: Request, scope: Message, send: Send) -> None:
+        with request_scope(self.ACCOUNT, request.region):
+            status, headers, body = await self._acm.handle_request("POST", "/", request.headers, request.body, {})
+        named = [(name.encode(), str(value).encode()) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": status, "headers": named})
+        await send({"type": "http.response.body", "body": body})
+
+    def set_status(self, arn: str, status: str) -> None:
+        """MiniStack issues every certificate at once."""
+        self._acm._certificates.get_scoped(self.ACCOUNT, arn.split(":")[3], arn)["Status"] = status
 
 
 @contextlib.contextmanager
@@ -201,19 +246,15 @@ def running_stack() -> Iterator[Stack]:
     server_socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     server_socket.bind(("127.0.0.1", 0))
     moto = Moto(root)
-    gateway = Gateway(moto=moto, ministack=_NoMiniStack())  # type: ignore[arg-type]
+    acm = Acm()
+    gateway = Gateway(moto=moto, ministack=acm)  # type: ignore[arg-type]
     server = uvicorn.Server(uvicorn.Config(gateway, lifespan="off", log_config=None, access_log=False))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [server_socket]}, daemon=True)
     thread.start()
     clients = Clients(f"http://127.0.0.1:{server_socket.getsockname()[1]}")
-    addresses = AddressBook()
-    controller = LoadBalancers(state_dir=root, clients=clients, addresses=addresses, base=root, root=root)
-    gateway.guards.update(controller.api.guards())
     gateway.polish["elasticloadbalancing"] = resolvable_names
-    gateway.listeners.append(controller.notice)
-    controller.start()
-    controller.open()
-    stack = Stack(root, addresses, controller, clients)
+    stack = Stack(root, gateway, clients, acm)
+    stack.start()
     ec2 = clients("ec2", "eu-west-1")
     stack.vpc = ec2.create_vpc(CidrBlock="10.20.0.0/16")["Vpc"]["VpcId"]
     stack.subnets = [
@@ -221,7 +262,7 @@ def running_stack() -> Iterator[Stack]:
         for cidr, zone in (("10.20.0.0/20", "eu-west-1a"), ("10.20.16.0/20", "eu-west-1b"))
     ]
     yield stack
-    controller.stop()
+    stack.controller.stop()
     server.should_exit = True
     thread.join(timeout=10)
     moto.close()

@@ -4,6 +4,8 @@
   port and finds all healthy.
 - DeleteTargetGroup, CreateListener, ModifyListener: moto lets a group go that a rule uses, and two listeners
   have one port.
+- CreateListener, ModifyListener, AddListenerCertificates, RemoveListenerCertificates: certificates are looked for in
+  moto's own ACM, which has none (see ``gateway_moto_listeners``).
 - Names of load balancers: in moto they end in amazonaws.com, which leads away from this machine.
 """
 
@@ -18,7 +20,8 @@ from xml.sax.saxutils import escape
 
 import botocore.exceptions
 
-from ecs_stack.local.controllers.load_balancer.model import forwards, pages
+from ecs_stack.local.controllers.load_balancer import certificates
+from ecs_stack.local.controllers.load_balancer.model import ClientFactory, forwards, pages
 from ecs_stack.local.controllers.load_balancer.targets import (
     NOT_IN_USE,
     NOT_REGISTERED,
@@ -33,7 +36,6 @@ NAMESPACE = "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"
 SERVICE = "elasticloadbalancing"
 _DNS_NAME = re.compile(rb"(<DNSName>[^<]*)\.amazonaws\.com(</DNSName>)")
 
-ClientFactory = Callable[[str, str], Any]
 Guard = Callable[[Request], Response | None]
 
 
@@ -60,8 +62,10 @@ class Api:
             (SERVICE, "DeregisterTargets"): self._deregister,
             (SERVICE, "DescribeTargetHealth"): self._describe_health,
             (SERVICE, "DeleteTargetGroup"): self._refuse_group_in_use,
-            (SERVICE, "CreateListener"): self._refuse_duplicate_port,
-            (SERVICE, "ModifyListener"): self._refuse_duplicate_port,
+            (SERVICE, "CreateListener"): self._check_listener,
+            (SERVICE, "ModifyListener"): self._check_listener,
+            (SERVICE, "AddListenerCertificates"): self._check_certificates,
+            (SERVICE, "RemoveListenerCertificates"): self._refuse_removal_of_default,
         }
 
     def _register(self, request: Request) -> Response:
@@ -123,6 +127,31 @@ class Api:
                         "ResourceInUse",
                         f"Target group '{arn}' is currently in use by a listener or a rule",
                     )
+
+    def _check_listener(self, request: Request) -> None:
+        self._refuse_duplicate_port(request)
+        if request.parameters.get("Protocol") == "HTTPS" and not request.structures("Certificates"):
+            arn = request.parameters.get("ListenerArn")
+            if arn is None or not self._certificates(arn, request.region):
+                raise ApiError("ValidationError", "A certificate must be specified for HTTPS listeners")
+        self._check_certificates(request)
+
+    def _check_certificates(self, request: Request) -> None:
+        named = [each.get("CertificateArn", "") for each in request.structures("Certificates")]
+        certificates.require_issued(self._clients("acm", request.region), named)
+
+    def _refuse_removal_of_default(self, request: Request) -> None:
+        gone = {each.get("CertificateArn") for each in request.structures("Certificates")}
+        used = self._certificates(request.parameters.get("ListenerArn", ""), request.region)
+        if any(each["IsDefault"] and each["CertificateArn"] in gone for each in used):
+            raise ApiError("OperationNotPermitted", "Default certificate cannot be removed")
+
+    def _certificates(self, listener_arn: str, region: str) -> list[Mapping[str, Any]]:
+        try:
+            found = self._clients("elbv2", region).describe_listener_certificates(ListenerArn=listener_arn)
+        except botocore.exceptions.ClientError:
+            return []  # Not found: moto says so itself.
+        return list(found["Certificates"])
 
     def _refuse_duplicate_port(self, request: Request) -> None:
         port = request.parameters.get("Port")

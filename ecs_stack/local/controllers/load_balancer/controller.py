@@ -13,9 +13,9 @@ from typing import Any
 from ecs_stack.errors import LocalCloudError
 from ecs_stack.local.addresses import AddressBook
 from ecs_stack.local.controllers.load_balancer import slots
-from ecs_stack.local.controllers.load_balancer.api import SERVICE, Api, ClientFactory
+from ecs_stack.local.controllers.load_balancer.api import SERVICE, Api
 from ecs_stack.local.controllers.load_balancer.fronts import Fronts
-from ecs_stack.local.controllers.load_balancer.model import Group, Listener, Snapshot, read
+from ecs_stack.local.controllers.load_balancer.model import ClientFactory, Group, Listener, Snapshot, read
 from ecs_stack.local.controllers.load_balancer.probes import probe
 from ecs_stack.local.controllers.load_balancer.routers import Routers
 from ecs_stack.local.controllers.load_balancer.routing import configuration
@@ -144,7 +144,7 @@ class LoadBalancers:
             listener.arn: {
                 "load_balancer": listener.balancer,
                 "port": port,
-                "url": f"http://localhost:{port}",
+                "url": f"{listener.protocol.lower()}://localhost:{port}",
             }
             for listener in self._all_listeners()
             if (port := self._ports.get(listener.arn)) is not None
@@ -183,7 +183,7 @@ class LoadBalancers:
             regions, self._dirty = self._dirty, set()
         for region in regions:
             try:
-                self._snapshots[region] = await asyncio.to_thread(read, self._clients("elbv2", region), region)
+                self._snapshots[region] = await asyncio.to_thread(read, self._clients, region)
             except Exception:
                 with self._lock:
                     self._dirty.add(region)
@@ -195,18 +195,21 @@ class LoadBalancers:
         self._routers.keep_alive()
         await asyncio.to_thread(self._apply)
         if self._open:
-            served = {
-                self._ports[each.arn]: each.idle_timeout for each in self._all_listeners() if each.arn in self._ports
-            }
-            await self._fronts.follow(served)
+            await self._fronts.follow(
+                {
+                    self._ports[each.arn]: each
+                    for each in self._all_listeners()
+                    if each.arn in self._ports and (each.names or each.protocol == "HTTP")
+                }
+            )
         await self._finish_draining()
 
     def _assign_ports(self) -> None:
-        """Each HTTP listener has a port of its own on 127.0.0.1 for as long as it exists."""
+        """Each listener has a port of its own on 127.0.0.1 for as long as it exists."""
         listeners = {listener.arn: listener for listener in self._all_listeners()}
         ports = {arn: port for arn, port in self._ports.items() if arn in listeners}
         for arn, listener in listeners.items():
-            if arn not in ports and listener.protocol == "HTTP":
+            if arn not in ports and listener.protocol in ("HTTP", "HTTPS"):
                 key = f"{self._root} {listener.balancer} {listener.port}"
                 ports[arn] = stable_port(key, frozenset(ports.values()))
         self._ports = ports

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from ecs_stack.local.caddy import Caddy
-from ecs_stack.local.controllers.load_balancer import routers
+from ecs_stack.local.controllers.load_balancer import routers, tls
+from ecs_stack.local.controllers.load_balancer.model import Listener
 
 log = logging.getLogger(__name__)
 
@@ -28,9 +29,9 @@ IDEMPOTENT = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")
 _PREFIX = "front-"
 
 
-def configuration(port: int, idle_timeout: float) -> dict[str, Any]:
-    """Caddy's ``apps`` of one front. ``idle_timeout`` in seconds is the load balancer's."""
-    idle = int(idle_timeout * _SECOND)
+def configuration(port: int, listener: Listener) -> dict[str, Any]:
+    """Caddy's ``apps`` of one front: TLS ends here."""
+    idle = int(listener.idle_timeout * _SECOND)
     proxy = {
         "handler": "reverse_proxy",
         "upstreams": [{"dial": routers.address(port)}],
@@ -47,7 +48,7 @@ def configuration(port: int, idle_timeout: float) -> dict[str, Any]:
             "retry_match": [{"method": list(IDEMPOTENT)}],
         },
     }
-    server = {
+    server: dict[str, Any] = {
         "listen": [f"127.0.0.1:{port}"],
         "protocols": ["h1"],
         "automatic_https": {"disable": True},
@@ -65,7 +66,12 @@ def configuration(port: int, idle_timeout: float) -> dict[str, Any]:
             }
         ],
     }
-    return {"http": {"servers": {str(port): server}}}
+    apps = {"http": {"servers": {str(port): server}}}
+    if not listener.names:
+        return apps
+    server["protocols"] = ["h1", "h2"]
+    server["tls_connection_policies"] = tls.connection_policies(listener.names)
+    return {**apps, **tls.apps(listener.names)}
 
 
 class Fronts:
@@ -80,8 +86,8 @@ class Fronts:
         """Process ids by port."""
         return {port: front.pid for port, front in list(self._running.items()) if front.pid is not None}
 
-    async def follow(self, wanted: Mapping[int, float]) -> None:
-        """Have a front for each port of ``wanted``, with its idle timeout in seconds, and no other.
+    async def follow(self, wanted: Mapping[int, Listener]) -> None:
+        """Have a front for each port of ``wanted``, and no other.
 
         Call it on one thread: Linux ends a front with the thread that starts it. Raises LocalCloudError if one
         doesn't start.
@@ -89,13 +95,19 @@ class Fronts:
         for port in [port for port in self._running if port not in wanted]:
             await asyncio.to_thread(self._running.pop(port).stop)
         started = []
-        for port, idle_timeout in wanted.items():
+        for port, listener in wanted.items():
             front = self._running.setdefault(port, Caddy(self._base, f"{_PREFIX}{port}"))
-            if front.pid is None:
-                front.spawn(configuration(port, idle_timeout))
+            changed = front.pid is None
+            if changed:
+                front.spawn(configuration(port, listener))
                 started.append(front)
             else:
-                await asyncio.to_thread(front.load, configuration(port, idle_timeout))
+                changed = await asyncio.to_thread(front.load, configuration(port, listener))
+            if changed and listener.names:
+                await asyncio.to_thread(front.wait_ready)
+                # One after the other: two that make the authority at the same time would make two, and one that needs
+                # a certificate which another is making looks again after a second.
+                await asyncio.to_thread(tls.wait_served, port, listener.names, self._base)
         for front in started:
             await asyncio.to_thread(front.wait_ready)
 

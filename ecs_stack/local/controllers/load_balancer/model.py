@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from ecs_stack.local.controllers.load_balancer import certificates
+
+ClientFactory = Callable[[str, str], Any]
 
 #: The priority of a listener's default rule: after every other one (those go up to 50000).
 DEFAULT_PRIORITY = 1_000_000
@@ -61,7 +65,8 @@ class Rule:
 class Listener:
     """A listener of an application load balancer, rules by priority, the default last.
 
-    ``idle_timeout`` in seconds is how long a target may take to answer.
+    ``idle_timeout`` in seconds is how long a target may take to answer. ``names`` are those that an HTTPS listener's
+    certificates are for, its default certificate's own name first.
     """
 
     arn: str
@@ -70,6 +75,7 @@ class Listener:
     balancer: str
     idle_timeout: float
     rules: tuple[Rule, ...]
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,8 +106,9 @@ def forwards(action: Mapping[str, Any]) -> list[tuple[str, int]]:
     return [(action["TargetGroupArn"], 1)]
 
 
-def read(client: Any, region: str) -> Snapshot:
+def read(clients: ClientFactory, region: str) -> Snapshot:
     """The state of a region now."""
+    client = clients("elbv2", region)
     listeners = []
     for balancer in pages(client, "describe_load_balancers", "LoadBalancers"):
         if balancer["Type"] != "application":
@@ -119,6 +126,7 @@ def read(client: Any, region: str) -> Snapshot:
                     # 60 is AWS's default of the attribute.
                     idle_timeout=float(attributes.get("idle_timeout.timeout_seconds", 60)),
                     rules=tuple(sorted((_rule(rule) for rule in described), key=lambda rule: rule.priority)),
+                    names=_names(clients, region, listener),
                 )
             )
     groups = {}
@@ -132,6 +140,15 @@ def pages(client: Any, operation: str, key: str, **arguments: Any) -> Iterator[M
     """Every item of a describe operation."""
     for page in client.get_paginator(operation).paginate(**arguments):
         yield from page[key]
+
+
+def _names(clients: ClientFactory, region: str, listener: Mapping[str, Any]) -> tuple[str, ...]:
+    if listener["Protocol"] != "HTTPS":
+        return ()
+    where = {"ListenerArn": listener["ListenerArn"]}
+    used = clients("elbv2", region).describe_listener_certificates(**where)["Certificates"]
+    default_first = sorted(used, key=lambda each: not each["IsDefault"])
+    return certificates.names(clients("acm", region), [each["CertificateArn"] for each in default_first])
 
 
 def _attributes(response: Mapping[str, Any]) -> dict[str, str]:
