@@ -7,13 +7,14 @@ neither an up of the host nor its refresh sees them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
 from ecs_stack.components import BorrowedRoute, BorrowedRouteArgs, ScalingArgs, Service, ServiceArgs
-from ecs_stack.outputs import EXPORT, EphemeralOutputs, LoadBalancerOutputs, ServiceOutputs, StackOutputs
+from ecs_stack.outputs import EXPORT, EphemeralOutputs, ServiceOutputs, StackOutputs
 from ecs_stack.program import container_args, ingress_args, service_outputs
 from ecs_stack.rules import ephemeral as rules
 from ecs_stack.rules import names
@@ -128,14 +129,7 @@ def _outputs(
             vpc_id=host.vpc_id,
             cluster_name=host.cluster_name,
             cluster_arn=host.cluster_arn,
-            load_balancer=LoadBalancerOutputs(
-                arn=balancer.arn,
-                dns_name=balancer.dns_name,
-                listener_arn=balancer.listener_arn,
-                listener_port=balancer.listener_port,
-            )
-            if balancer
-            else None,
+            load_balancer=replace(balancer, security_group_id=None, tasks_security_group_id=None) if balancer else None,
             services={name: ServiceOutputs(**values) for name, values in known.items()},
             ephemeral=facts,
             billables=tuple(

@@ -321,8 +321,11 @@ def _notes(described: spec.Ephemeral, outputs: StackOutputs) -> tuple[str, ...]:
     unknown = sorted({route.host for route in described.routes.values() if route.host and not _resolves(route.host)})
     if not unknown:
         return ()
+    missing = f"{', '.join(unknown)}: not in the DNS yet."
+    if zone := outputs.load_balancer.zone:
+        return (f"{missing} The record is in the hosted zone {zone}: if it stays so, the domain isn't delegated to it",)
     record = f"*.{described.domain} CNAME {outputs.load_balancer.dns_name}"
-    return (f"{', '.join(unknown)}: not in the DNS yet. One record serves all ephemeral environments: {record}",)
+    return (f"{missing} One record serves all ephemeral environments: {record}",)
 
 
 def _resolves(host: str) -> bool:

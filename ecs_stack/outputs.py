@@ -46,8 +46,10 @@ class RouteOutputs:
 
 @dataclass(frozen=True, kw_only=True)
 class LoadBalancerOutputs:
-    """The load balancer and its listener.
+    """The load balancer and the listener that services add their rules to.
 
+    ``domain`` is where it answers beside ``dns_name``; ``zone`` the hosted zone in Route 53 in which its records were
+    made, None if they are made by hand.
     ``security_group_id`` is its own; ``tasks_security_group_id`` the one that it lets out to, and that the tasks of
     ephemeral environments join: None if the environment hosts none.
     """
@@ -56,8 +58,17 @@ class LoadBalancerOutputs:
     dns_name: str
     listener_arn: str
     listener_port: int
+    listener_protocol: str = "HTTP"
+    domain: str | None = None
+    zone: str | None = None
     security_group_id: str | None = None
     tasks_security_group_id: str | None = None
+
+    @property
+    def address(self) -> str:
+        """The name that people use: the domain where it is in the certificate or in the DNS, AWS's name otherwise."""
+        named = self.domain if self.zone or self.listener_protocol == "HTTPS" else None
+        return named or self.dns_name
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,8 @@ import pulumi
 import pulumi_aws as aws
 
 from ecs_stack.components import (
+    Certificate,
+    CertificateArgs,
     Cluster,
     ClusterArgs,
     ContainerArgs,
@@ -22,6 +24,8 @@ from ecs_stack.components import (
     NetworkArgs,
     PipelineAccess,
     PipelineAccessArgs,
+    Records,
+    RecordsArgs,
     ScalingArgs,
     Service,
     ServiceArgs,
@@ -123,17 +127,35 @@ def _accounts(environment: Environment) -> list[pulumi.Input[str]] | None:
 def _load_balancer(
     environment: Environment, network: Network, tags: Mapping[str, str], opts: pulumi.ResourceOptions
 ) -> LoadBalancer:
-    return LoadBalancer(
+    described = environment.load_balancer
+    certificate: pulumi.Input[str] | None = described.certificate if described.secure else None
+    if described.domain and described.makes_certificate:
+        asked = CertificateArgs(domain=described.domain, zone=environment.zone, tags=tags)
+        certificate = Certificate(environment.name, asked, opts).arn
+    balancer = LoadBalancer(
         environment.name,
         LoadBalancerArgs(
             vpc_id=network.vpc_id,
             subnet_ids=network.public_subnet_ids,
-            allow_from=environment.load_balancer.allow_from,
-            idle_timeout=environment.load_balancer.idle_timeout,
+            allow_from=described.allow_from,
+            idle_timeout=described.idle_timeout,
+            certificate_arn=certificate,
             tags=tags,
         ),
         opts,
     )
+    if described.domain and environment.zone:
+        Records(
+            environment.name,
+            RecordsArgs(
+                domain=described.domain,
+                zone=environment.zone,
+                target=balancer.dns_name,
+                target_zone_id=balancer.zone_id,
+            ),
+            opts,
+        )
+    return balancer
 
 
 def _pipeline_access(
@@ -160,6 +182,7 @@ def _pipeline_access(
             ],
             state=f"{kept.name}/{kept.prefix}" if kept else None,
             key_alias=state.alias(environment.state.secrets),
+            domain=environment.load_balancer.domain is not None,
             tags=tags,
         ),
         opts,
@@ -287,6 +310,9 @@ def _outputs(
             "dns_name": balancer.dns_name,
             "listener_arn": balancer.listener_arn,
             "listener_port": balancer.listener_port,
+            "listener_protocol": balancer.listener_protocol,
+            "domain": environment.load_balancer.domain,
+            "zone": environment.zone,
             "security_group_id": balancer.security_group_id,
             "tasks_security_group_id": balancer.tasks_security_group_id if environment.hosts_ephemeral else None,
         }

@@ -91,8 +91,13 @@ def destroy(
 
 def check(place: Place) -> None:
     """See ``Environment.check``."""
-    images = [service.image for service in place.spec.services.values()]
-    place.target().check(account=place.spec.account, images=images)
+    described = place.spec
+    place.target().check(
+        account=described.account,
+        images=[service.image for service in described.services.values()],
+        zone=described.zone,
+        certificate=described.load_balancer.certificate if described.load_balancer.secure else None,
+    )
 
 
 def _up(

@@ -18,7 +18,7 @@ from typing import Any
 
 from ecs_stack.automation import engine_home, plugins
 from ecs_stack.errors import DockerError, RefusedError
-from ecs_stack.operations import ecr, regions
+from ecs_stack.operations import domains, ecr, regions
 from ecs_stack.operations.aws_errors import credentials_problem, not_reached
 from ecs_stack.outputs import RouteOutputs, StackOutputs
 from ecs_stack.rules import words
@@ -27,6 +27,8 @@ LOCAL_ACCOUNT = "000000000000"
 #: A call is sent at most so often: with one answer in five an error, one call in 400,000 fails. The pauses grow to half
 #: a minute in all, after which nobody waits for a `status` any longer.
 _ATTEMPTS = 8
+#: The ports that a URL needn't name.
+_PORTS = {"HTTP": 80, "HTTPS": 443}
 
 ClientFactory = Callable[[str], Any]
 
@@ -58,9 +60,11 @@ class Target(ABC):
         ``account`` (None: any)."""
 
     @abstractmethod
-    def check(self, *, account: str | None, images: Collection[str]) -> None:
-        """Refuses what can't work, before anything is touched: what ``identify`` does, and an image that doesn't
-        exist."""
+    def check(
+        self, *, account: str | None, images: Collection[str], zone: str | None = None, certificate: str | None = None
+    ) -> None:
+        """Refuses what can't work, before anything is touched: what ``identify`` does, and an image, a hosted zone
+        or a certificate that doesn't exist."""
 
     @abstractmethod
     @contextmanager
@@ -95,7 +99,14 @@ class LocalTarget(Target):
         if unknown := _unknown_region(self.region):
             raise unknown
 
-    def check(self, *, account: str | None, images: Collection[str]) -> None:
+    def check(
+        self,
+        *,
+        account: str | None,
+        images: Collection[str],
+        zone: str | None = None,  # noqa: ARG002 (the local cloud may not run yet: the run itself asks it)
+        certificate: str | None = None,  # noqa: ARG002
+    ) -> None:
         self.identify(account=account)
         with _needs_extra():
             from ecs_stack.local.docker import find_docker_host, image_exists
@@ -156,7 +167,11 @@ class LocalTarget(Target):
         listener = self._cloud().listeners().get(outputs.load_balancer.listener_arn)
         if listener is None:
             return {}
-        return {name: _url(route, "localhost", listener.port) for name, route in outputs.routes.items()}
+        balancer = outputs.load_balancer
+        host = balancer.address if _is_here(balancer.address) else "localhost"
+        return {
+            name: _url(route, balancer.listener_protocol, host, listener.port) for name, route in outputs.routes.items()
+        }
 
     def _cloud(self) -> Any:
         with _needs_extra():
@@ -212,8 +227,14 @@ class AwsTarget(Target):
                 hint="Use credentials of the environment's account: set AWS_PROFILE, or sign in again.",
             )
 
-    def check(self, *, account: str | None, images: Collection[str]) -> None:
+    def check(
+        self, *, account: str | None, images: Collection[str], zone: str | None = None, certificate: str | None = None
+    ) -> None:
         self.identify(account=account)
+        if zone:
+            domains.refuse_zone(self.connect()("route53"), zone)
+        if certificate:
+            domains.refuse_certificate(self.connect()("acm"), certificate)
         missing = ecr.missing_images(images, client=self._client)
         if missing:
             raise RefusedError(
@@ -257,7 +278,10 @@ class AwsTarget(Target):
         balancer = outputs.load_balancer
         if balancer is None:
             return {}
-        return {name: _url(route, balancer.dns_name, balancer.listener_port) for name, route in outputs.routes.items()}
+        return {
+            name: _url(route, balancer.listener_protocol, balancer.address, balancer.listener_port)
+            for name, route in outputs.routes.items()
+        }
 
     def _account(self) -> str:
         from botocore.exceptions import BotoCoreError, ClientError
@@ -334,14 +358,22 @@ def _needs_extra() -> Iterator[None]:
         ) from error
 
 
-def _url(route: RouteOutputs, host: str, port: int) -> str:
-    """A host of the route that resolves by itself or belongs to the domain is used, the balancer's otherwise."""
+def _url(route: RouteOutputs, protocol: str, address: str, port: int) -> str:
+    """Under the route's own host if it names one, under the load balancer's ``address`` otherwise.
+
+    On this machine only names below localhost resolve by themselves.
+    """
     named = route.host
-    if named and "*" not in named and "?" not in named and (host != "localhost" or named.endswith(".localhost")):
-        host = named
+    usable = named and "*" not in named and "?" not in named and (_is_here(named) or not _is_here(address))
+    host = named if named and usable else address
     path = route.path.split("*")[0].split("?")[0]
-    where = host if port == 80 else f"{host}:{port}"
-    return f"http://{where}{path}"
+    where = host if port == _PORTS[protocol] else f"{host}:{port}"
+    return f"{protocol.lower()}://{where}{path}"
+
+
+def _is_here(host: str) -> bool:
+    """Names below localhost are this machine, without a DNS (RFC 6761)."""
+    return host == "localhost" or host.endswith(".localhost")
 
 
 def _without_aws(environment: Mapping[str, str]) -> dict[str, str]:

@@ -112,6 +112,7 @@ def _gitlab(plan: Plan) -> dict[str, str]:
             {
                 "preview_role": host.preview_role,
                 "region": host.region,
+                "scheme": plan.previews.scheme,
                 "domain": plan.previews.domain,
                 "auto_stop_in": _auto_stop(plan.previews.ttl),
                 "branch": plan.branch,

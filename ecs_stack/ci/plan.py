@@ -44,10 +44,14 @@ class Image:
 
 @dataclass(frozen=True, kw_only=True)
 class Previews:
-    """Previews of pull requests: on whose environment, below which domain, for how long."""
+    """Previews of pull requests: on whose environment, below which domain, for how long.
+
+    ``scheme`` is what their URLs begin with, http or https.
+    """
 
     host: Target
     domain: str
+    scheme: str
     ttl: str
     images: tuple[Image, ...]
 
@@ -159,7 +163,11 @@ def _previews(root: Path, environments: list[spec.Environment], targets: Mapping
             hint=f"Write `hosts_ephemeral: true` into {FOLDER}/{host.name}.yaml.",
         )
     return Previews(
-        host=targets[host.name], domain=template.domain, ttl=template.ttl, images=tuple(_images(root, host))
+        host=targets[host.name],
+        domain=template.domain,
+        scheme="https" if host.load_balancer.secure else "http",
+        ttl=template.ttl,
+        images=tuple(_images(root, host)),
     )
 
 

@@ -10,6 +10,7 @@ from ecs_stack.components import aws_packages as aws_packages  # first: the othe
 from ecs_stack.components.autoscaling import Autoscaling, AutoscalingArgs
 from ecs_stack.components.borrowed_route import BorrowedRoute, BorrowedRouteArgs
 from ecs_stack.components.cluster import Cluster, ClusterArgs
+from ecs_stack.components.domain import Certificate, CertificateArgs, Records, RecordsArgs
 from ecs_stack.components.ingress import HealthCheckArgs, Ingress, IngressArgs
 from ecs_stack.components.load_balancer import LoadBalancer, LoadBalancerArgs
 from ecs_stack.components.network import Network, NetworkArgs
@@ -23,6 +24,8 @@ __all__ = [
     "AutoscalingArgs",
     "BorrowedRoute",
     "BorrowedRouteArgs",
+    "Certificate",
+    "CertificateArgs",
     "Cluster",
     "ClusterArgs",
     "ContainerArgs",
@@ -36,6 +39,8 @@ __all__ = [
     "NetworkArgs",
     "PipelineAccess",
     "PipelineAccessArgs",
+    "Records",
+    "RecordsArgs",
     "ScalingArgs",
     "Service",
     "ServiceArgs",

@@ -21,7 +21,7 @@ from typing import Any
 
 import pulumi_aws
 
-#: What components and the VPC's children use, by package.
+#: What components and the VPC's children use of any environment, by package.
 USED = {
     "appautoscaling": ("Policy", "Target"),
     "cloudwatch": ("LogGroup",),
@@ -35,6 +35,9 @@ USED = {
     "vpc": ("SecurityGroupEgressRule", "SecurityGroupIngressRule"),
 }
 
+#: What they use of some only: it loads when it is.
+SOMETIMES = ("acm", "route53")
+
 _lock = threading.RLock()
 #: Packages whose own code has begun to run, which may look for names in them itself.
 _begun: set[str] = set()
@@ -43,7 +46,7 @@ _begun: set[str] = set()
 def install() -> None:
     """Lets the packages load by name. One that somebody has loaded already stays as it is."""
     with _lock:
-        for package in USED:
+        for package in (*USED, *SOMETIMES):
             name = f"pulumi_aws.{package}"
             present = sys.modules.get(name)
             # The SDK's own lazy module is of another class until it is loaded (pulumi/_utils.py, as importlib's).
@@ -59,7 +62,7 @@ def install() -> None:
 
 
 def load() -> None:
-    """Loads what is used, for those who want it done by the time they need it."""
+    """Loads what any environment uses, for those who want it done by the time they need it."""
     for package, names in USED.items():
         for name in names:
             getattr(importlib.import_module(f"pulumi_aws.{package}"), name)
@@ -104,9 +107,10 @@ class _Package(types.ModuleType):
 
 
 def _homes(name: str) -> Iterator[str]:
-    """The modules that may define a name, the likeliest first: ``SubnetArgs`` is in ``subnet`` or ``_inputs``."""
+    """The modules that may define a name, the likeliest first: ``SubnetArgs`` is in ``subnet`` or ``_inputs``,
+    ``get_zone_output`` in ``get_zone``."""
     if not name.startswith("__"):
-        yield re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.removesuffix("Args")).lower()
+        yield re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.removesuffix("Args").removesuffix("_output")).lower()
         yield "_inputs" if name.endswith("Args") else "_enums"
 
 

@@ -10,19 +10,40 @@ from pulumi_aws import ec2, lb, vpc
 
 from ecs_stack.rules import names
 
-HTTP_PORT = 80
+HTTP_PORT, HTTPS_PORT = 80, 443
+#: TLS 1.3 and 1.2, with forward secrecy only: what AWS's console takes for new listeners. The API's own default is of
+#: 2016, and has TLS 1.0.
+#: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html
+TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoadBalancerArgs:
-    """``allow_from`` are IPv4 blocks; ``idle_timeout`` is in seconds."""
+    """``allow_from`` are IPv4 blocks; ``idle_timeout`` is in seconds.
+
+    With ``certificate_arn``, of a certificate that is issued, it speaks HTTPS and redirects plain HTTP.
+    """
 
     vpc_id: pulumi.Input[str]
     subnet_ids: pulumi.Input[Sequence[pulumi.Input[str]]]
     """Public subnets, in at least two zones."""
     allow_from: Sequence[str] = ("0.0.0.0/0",)
     idle_timeout: int = 60
+    certificate_arn: pulumi.Input[str] | None = None
     tags: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None
+
+
+_NOT_FOUND = lb.ListenerDefaultActionArgs(
+    type="fixed-response",
+    fixed_response=lb.ListenerDefaultActionFixedResponseArgs(
+        content_type="text/plain", message_body="Not found", status_code="404"
+    ),
+)
+#: Host, path and query stay as they were asked for.
+_TO_HTTPS = lb.ListenerDefaultActionArgs(
+    type="redirect",
+    redirect=lb.ListenerDefaultActionRedirectArgs(protocol="HTTPS", port=str(HTTPS_PORT), status_code="HTTP_301"),
+)
 
 
 class LoadBalancer(pulumi.ComponentResource):
@@ -34,8 +55,12 @@ class LoadBalancer(pulumi.ComponentResource):
 
     arn: pulumi.Output[str]
     dns_name: pulumi.Output[str]
+    zone_id: pulumi.Output[str]
+    """The hosted zone of ``dns_name``, which alias records name."""
     listener_arn: pulumi.Output[str]
+    """The listener that services add their rules to."""
     listener_port: int
+    listener_protocol: str
     security_group_id: pulumi.Output[str]
     tasks_security_group_id: pulumi.Output[str]
     """Known once the load balancer's group lets out to it."""
@@ -50,18 +75,22 @@ class LoadBalancer(pulumi.ComponentResource):
             tags=args.tags,
             opts=child,
         )
+        secure = args.certificate_arn is not None
+        ports = {"HTTP": HTTP_PORT, "HTTPS": HTTPS_PORT} if secure else {"HTTP": HTTP_PORT}
         for cidr in args.allow_from:
-            vpc.SecurityGroupIngressRule(
-                f"{name}-lb-from-{cidr.replace('/', '-')}",
-                security_group_id=group.id,
-                cidr_ipv4=cidr,
-                ip_protocol="tcp",
-                from_port=HTTP_PORT,
-                to_port=HTTP_PORT,
-                description="HTTP",
-                tags=args.tags,
-                opts=child,
-            )
+            for protocol, port in ports.items():
+                suffix = "" if protocol == "HTTP" else f"-{protocol.lower()}"
+                vpc.SecurityGroupIngressRule(
+                    f"{name}-lb-from-{cidr.replace('/', '-')}{suffix}",
+                    security_group_id=group.id,
+                    cidr_ipv4=cidr,
+                    ip_protocol="tcp",
+                    from_port=port,
+                    to_port=port,
+                    description=protocol,
+                    tags=args.tags,
+                    opts=child,
+                )
         balancer = lb.LoadBalancer(
             names.auto(name, names.LOAD_BALANCER),
             load_balancer_type="application",
@@ -74,26 +103,32 @@ class LoadBalancer(pulumi.ComponentResource):
             tags=args.tags,
             opts=child,
         )
-        listener = lb.Listener(
+        self.arn = balancer.arn
+        self.dns_name = balancer.dns_name
+        self.zone_id = balancer.zone_id
+        plain = lb.Listener(
             name,
             load_balancer_arn=balancer.arn,
             port=HTTP_PORT,
             protocol="HTTP",
-            default_actions=[
-                lb.ListenerDefaultActionArgs(
-                    type="fixed-response",
-                    fixed_response=lb.ListenerDefaultActionFixedResponseArgs(
-                        content_type="text/plain", message_body="Not found", status_code="404"
-                    ),
-                )
-            ],
+            default_actions=[_TO_HTTPS if secure else _NOT_FOUND],
             tags=args.tags,
             opts=child,
         )
-        self.arn = balancer.arn
-        self.dns_name = balancer.dns_name
-        self.listener_arn = listener.arn
-        self.listener_port = HTTP_PORT
+        self.listener_arn, self.listener_port, self.listener_protocol = plain.arn, HTTP_PORT, "HTTP"
+        if secure:
+            encrypted = lb.Listener(
+                f"{name}-https",
+                load_balancer_arn=balancer.arn,
+                port=HTTPS_PORT,
+                protocol="HTTPS",
+                ssl_policy=TLS_POLICY,
+                certificate_arn=args.certificate_arn,
+                default_actions=[_NOT_FOUND],
+                tags=args.tags,
+                opts=child,
+            )
+            self.listener_arn, self.listener_port, self.listener_protocol = encrypted.arn, HTTPS_PORT, "HTTPS"
         self.security_group_id = group.id
         self.tasks_security_group_id = self._tasks_group(name, args, group)
         self.register_outputs(

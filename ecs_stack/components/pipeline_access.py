@@ -32,7 +32,7 @@ class PipelineAccessArgs:
 
     ``previews``: whether runs for pull requests get a role, too. ``new_provider`` is False if the account has the
     identity provider of this issuer already. ``state`` is where the engine's state is, ``BUCKET/PREFIX``, in S3;
-    ``key_alias`` that of the KMS key for it.
+    ``key_alias`` that of the KMS key for it. ``domain``: whether the load balancer has one.
     """
 
     project: str
@@ -43,6 +43,7 @@ class PipelineAccessArgs:
     grants: Sequence[Grant] = field(default=())
     state: str | None = None
     key_alias: str | None = None
+    domain: bool = False
     tags: Tags | None = None
 
 
@@ -127,6 +128,7 @@ class PipelineAccess(pulumi.ComponentResource):
             repositories=sorted(each.arn for each in found if each),
             state=args.state,
             key_alias=args.key_alias,
+            domain=args.domain,
             **known,
         )
 

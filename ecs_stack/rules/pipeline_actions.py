@@ -77,6 +77,9 @@ BALANCING_WHOLE = (
     "SetSubnets",
 )
 ON_PARENTS = ("CreateListener", "CreateRule")
+CERTIFICATES_LOOK = ("DescribeCertificate", "ListTagsForCertificate")
+CERTIFICATE_TAGS = ("AddTagsToCertificate", "RemoveTagsFromCertificate")
+ZONES_LOOK = ("GetHostedZone", "ListResourceRecordSets", "ListTagsForResource")
 CLUSTERS = (
     "CreateCluster",
     "DeleteCluster",

@@ -38,6 +38,8 @@ class Place:
     """The engine's state in S3, ``BUCKET/PREFIX``; None if it is elsewhere."""
     key_alias: str | None = None
     """The alias of the KMS key that encrypts it and the secrets in it."""
+    domain: bool = False
+    """Whether the environment's load balancer has a domain: a certificate, records in Route 53, or both."""
 
     def arn(self, service: str, resource: str, *, region: str | None = None) -> str:
         """The ARN of a resource in this account and, unless another is named, region."""
@@ -86,6 +88,7 @@ def deploy(place: Place) -> dict[str, Any]:
             *_roles(place, roles),
             # The roles of pipelines are a person's to change: an up that leaves them as they are doesn't ask for them.
             _allow("Boundary", [f"iam:{verb}" for verb in actions.BOUNDARY], [place.boundary_arn]),
+            *(_domain(place) if place.domain else ()),
         ]
     )
 
@@ -270,6 +273,19 @@ def _load_balancing(
         _allow("BalanceOn", [f"{elb}:{verb}" for verb in make if verb in actions.ON_PARENTS], parents, place.ours),
         _allow("BalanceTag", [f"{elb}:AddTags"], resources, {"StringEquals": {f"{elb}:CreateAction": list(make)}}),
         _allow("BalanceChange", [f"{elb}:{verb}" for verb in change], resources, changeable),
+    ]
+
+
+def _domain(place: Place) -> list[policies.Statement]:
+    """A person makes certificate and records, once: whoever may change records can take over every name of the zone."""
+    certificates = [place.arn("acm", "certificate/*")]
+    zones = [f"arn:{arns.partition(place.region)}:route53:::hostedzone/*"]
+    return [
+        _allow("CertificateLook", [f"acm:{verb}" for verb in actions.CERTIFICATES_LOOK], certificates),
+        _allow("CertificateTags", [f"acm:{verb}" for verb in actions.CERTIFICATE_TAGS], certificates, place.ours),
+        _allow("ZoneLook", [f"route53:{verb}" for verb in actions.ZONES_LOOK], zones),
+        # AWS limits listing to no resource.
+        _allow("ZoneList", ["route53:ListHostedZones", "route53:ListHostedZonesByName"], ["*"]),
     ]
 
 

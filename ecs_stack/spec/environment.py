@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, Strict, model_validator
 
-from ecs_stack.rules import endpoints, ephemeral, images, logs, names, routes, secrets, subnets, tags
+from ecs_stack.rules import domains, endpoints, ephemeral, images, logs, names, routes, secrets, subnets, tags
 from ecs_stack.spec.base import NOT_EMPTY, Model, Path, refuse, rule
 from ecs_stack.spec.ci import Ci
 from ecs_stack.spec.service import Service
@@ -94,7 +94,10 @@ class Cluster(Model):
 
 
 class LoadBalancer(Model):
-    """The load balancer in front of all services that have a route; there is none if no service has."""
+    """The load balancer in front of all services that have a route; there is none if no service has.
+
+    With a ``domain`` or a ``certificate`` it speaks HTTPS, and plain HTTP is redirected.
+    """
 
     allow_from: Annotated[tuple[Annotated[str, rule(subnets.cidr_problem)], ...], Strict(False), NOT_EMPTY] = (
         "0.0.0.0/0",
@@ -103,11 +106,42 @@ class LoadBalancer(Model):
     idle_timeout: Annotated[int, Field(ge=1, le=4000)] = 60
     """Seconds without data after which a connection is closed."""
     domain: Annotated[str, rule(ephemeral.domain_problem)] | None = None
-    """Ephemeral environments answer at NAME.DOMAIN: a DNS record *.DOMAIN has to point to the load balancer."""
+    """Where services answer: DOMAIN and NAME.DOMAIN, ephemeral environments at the latter. A certificate for both and
+    their DNS records are made."""
+    zone: Annotated[str, rule(ephemeral.domain_problem)] | None = None
+    """The public hosted zone in Route 53 that the records are made in; the one called DOMAIN without it."""
+    certificate: Annotated[str, rule(domains.certificate_problem)] | None = None
+    """The ARN of a certificate that is there, instead of one that is made; or none: plain HTTP. With either, records
+    are only made in a zone that is named."""
+
+    @property
+    def makes_certificate(self) -> bool:
+        """Whether a certificate is made, for ``domains.names`` of the domain."""
+        return self.domain is not None and self.certificate is None
+
+    @property
+    def secure(self) -> bool:
+        """Whether it speaks HTTPS."""
+        return self.makes_certificate or self.certificate not in (None, domains.NO_CERTIFICATE)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        refuse(self, [(("allow_from", place), text) for place, text in subnets.overlaps(self.allow_from)])
+        broken: list[tuple[Path, str]] = [
+            (("allow_from", place), text) for place, text in subnets.overlaps(self.allow_from)
+        ]
+        if self.domain is None:
+            broken += [
+                ((field,), "does nothing without a domain: add one, such as domain: example.com")
+                for field, value in (("zone", self.zone), ("certificate", self.certificate))
+                if value is not None and value.partition(":")[0] != "arn"
+            ]
+        elif self.makes_certificate and "." not in self.domain:
+            # RequestCertificate takes no other (ACM's API reference).
+            text = "needs a dot for a certificate, such as shop.localhost; without one, add certificate: none"
+            broken.append((("domain",), text))
+        elif self.zone and not domains.in_zone(self.domain, self.zone):
+            broken.append((("zone",), f"the domain {self.domain} isn't in a zone called {self.zone}"))
+        refuse(self, broken)
         return self
 
 
@@ -151,13 +185,22 @@ class EnvironmentFile(Model):
     """Where the state is kept."""
 
     @property
+    def zone(self) -> str | None:
+        """The hosted zone that the load balancer's records are made in; None if none are.
+
+        On this machine names below localhost resolve by themselves.
+        """
+        balancer = self.load_balancer
+        return balancer.zone or (balancer.domain if self.target == "aws" and balancer.makes_certificate else None)
+
+    @property
     def routes(self) -> dict[str, routes.Route]:
         """The routes of the services behind the load balancer, by service."""
         return {name: service.route.listener_rule for name, service in self.services.items() if service.route}
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        refuse(self, [*self._routes(), *self._ways_out()])
+        refuse(self, [*self._routes(), *self._names(), *self._ways_out()])
         return self
 
     def _routes(self) -> Iterator[tuple[Path, str]]:
@@ -168,6 +211,21 @@ class EnvironmentFile(Model):
         for (first, one), (second, other) in combinations(self.routes.items(), 2):
             if problem := routes.collision(one, other):
                 yield ("services", second, "route"), f"the route of '{first}' {problem}"
+
+    def _names(self) -> Iterator[tuple[Path, str]]:
+        """What the certificate isn't for, no client would trust."""
+        balancer = self.load_balancer
+        if balancer.certificate and (problem := domains.elsewhere(balancer.certificate, self.region, self.account)):
+            yield ("load_balancer", "certificate"), problem
+        if not balancer.makes_certificate or balancer.domain is None:
+            return
+        for name, route in self.routes.items():
+            if route.host and not domains.covers(balancer.domain, route.host):
+                text = (
+                    f"the certificate is for {' and '.join(domains.names(balancer.domain))}, and not for {route.host}. "
+                    "Name one that is for all of them: load_balancer.certificate"
+                )
+                yield ("services", name, "route", "host"), text
 
     def _ways_out(self) -> Iterator[tuple[Path, str]]:
         """Without NAT, a task on AWS starts only if all it needs has an endpoint."""

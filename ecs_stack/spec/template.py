@@ -151,10 +151,13 @@ def load_ephemeral(root: Path, request: Request) -> Ephemeral:
     domain = template.domain or host.load_balancer.domain or (LOCAL_DOMAIN if host.target == "local" else None)
     if domain is None:
         text = (
-            "is missing, and so is load_balancer.domain of the host: environments answer at NAME.DOMAIN. A DNS record "
-            "*.DOMAIN has to point to the host's load balancer"
+            "is missing, and so is load_balancer.domain of the host: environments answer at NAME.DOMAIN. With that of "
+            "the host, certificate and DNS records are made, too"
         )
         problems.append(Problem(tree.mark, "domain", text))
+    elif host.load_balancer.makes_certificate and domain != host.load_balancer.domain:
+        text = f"must be {host.load_balancer.domain}, or left out: that is what the certificate of {host.name} is for"
+        problems.append(Problem((_at(tree, "domain") or tree).mark, "domain", text))
     if problems or domain is None:
         raise loading.wrong(f"The ephemeral environment '{request.name}'", problems, schema=_SCHEMA)
     changed = _Changed.model_validate(document.plain(shown)).services

@@ -98,7 +98,7 @@ def test_gitlab_asks_for_approval_of_protected_environments_only(tmp_path: Path)
     assert "when" not in jobs["deploy:dev"]["rules"][0]
     assert jobs["preview"]["environment"]["on_stop"] == "preview:down"
     assert jobs["preview"]["environment"]["auto_stop_in"] == "72 hours"
-    assert jobs["preview"]["environment"]["url"] == "http://mr-$CI_MERGE_REQUEST_IID.preview.example.com"
+    assert jobs["preview"]["environment"]["url"] == "https://mr-$CI_MERGE_REQUEST_IID.preview.example.com"
     assert jobs[".ecs-stack"]["id_tokens"]["AWS_ID_TOKEN"]["aud"] == "sts.amazonaws.com"
     assert yaml(tmp_path / ".gitlab-ci.yml") == {"include": [{"local": "ci/ecs-stack.gitlab-ci.yml"}]}
 

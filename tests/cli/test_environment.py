@@ -153,7 +153,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         def identify(self, *, account: str | None) -> None:
             known.identified.append(account)
 
-        def check(self, *, account: str | None, images: list[str]) -> None:
+        def check(self, *, account: str | None, images: list[str], **_: str | None) -> None:
             known.calls.append(f"check {', '.join(images)}")
             if known.refuses:
                 raise known.refuses
@@ -455,6 +455,38 @@ def test_urls(
     assert targets.make("aws", tmp_path, "eu-west-1").urls(outputs) == {"api": aws}
     quiet = replace(outputs, services={"api": replace(outputs.services["api"], path=None)})
     assert targets.make("aws", tmp_path, "eu-west-1").urls(quiet) == {}
+
+
+@pytest.mark.parametrize(
+    ("balancer", "host", "local", "aws"),
+    [
+        ({"domain": "example.com"}, None, "https://localhost:5/", "https://example.com/"),
+        ({"domain": "example.com"}, "api.example.com", "https://localhost:5/", "https://api.example.com/"),
+        ({"domain": "shop.localhost"}, None, "https://shop.localhost:5/", "https://shop.localhost/"),
+        ({"domain": "shop.localhost"}, "a.shop.localhost", "https://a.shop.localhost:5/", "https://a.shop.localhost/"),
+        # A certificate that was there: nobody here knows what for.
+        ({}, None, "https://localhost:5/", "https://lb.example/"),
+    ],
+)
+def test_urls_with_a_certificate(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    balancer: dict[str, str],
+    host: str | None,
+    local: str,
+    aws: str,
+) -> None:
+    class Cloud:
+        def listeners(self) -> dict[str, Any]:
+            return {"listener": type("Listener", (), {"port": 5})}
+
+    assert OUTPUTS.load_balancer
+    secure = replace(OUTPUTS.load_balancer, listener_port=443, listener_protocol="HTTPS", **balancer)
+    api = replace(OUTPUTS.services["api"], host=host, path="/*")
+    outputs = replace(OUTPUTS, load_balancer=secure, services={"api": api})
+    monkeypatch.setattr(targets.LocalTarget, "_cloud", lambda _: Cloud())
+    assert targets.make("local", tmp_path, "eu-west-1").urls(outputs) == {"api": local}
+    assert targets.make("aws", tmp_path, "eu-west-1").urls(outputs) == {"api": aws}
 
 
 def test_the_wrong_account_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -161,7 +161,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
             if account in known.foreign:
                 raise RefusedError(f"these credentials aren't for account {account}")
 
-        def check(self, *, account: str | None, images: list[str]) -> None:
+        def check(self, *, account: str | None, images: list[str], **_: str | None) -> None:
             known.calls.append(f"check {', '.join(images)}")
 
         @contextmanager
@@ -287,6 +287,13 @@ def test_on_aws_it_says_which_dns_record_is_missing(
     assert Ephemeral(tmp_path, "pr-2").up().notes == (
         "pr-2.p.example.com: not in the DNS yet. One record serves all ephemeral environments: "
         "*.p.example.com CNAME lb.example",
+    )
+    assert HOST.load_balancer
+    known_zone = replace(HOST.load_balancer, zone="p.example.com", domain="p.example.com")
+    world.keep("dev", replace(HOST, cluster_arn=HOST.cluster_arn.replace("0" * 12, "1" * 12), load_balancer=known_zone))
+    assert Ephemeral(tmp_path, "pr-3").up().notes == (
+        "pr-3.p.example.com: not in the DNS yet. The record is in the hosted zone p.example.com: if it stays so, the "
+        "domain isn't delegated to it",
     )
 
 

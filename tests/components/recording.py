@@ -19,6 +19,7 @@ ACCOUNT, REGION = "123456789012", "eu-west-1"
 _CALLS: dict[str, dict[str, Any]] = {
     "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": ACCOUNT},
     "aws:index/getRegion:getRegion": {"region": REGION},
+    "aws:route53/getZone:getZone": {"zoneId": "Z1"},
     "pulumi:pulumi:readStackOutputs": {"outputs": {}},
 }
 _VPC_OUTPUTS = {
@@ -103,6 +104,15 @@ class _Mocks(Mocks):
             "arn": f"arn:aws:{kind}:{args.name}",
             "name": f"{args.name}-1234567",
             "dnsName": "lb.example.com",
+            "zoneId": "Z2",
+            "domainValidationOptions": [
+                {
+                    "resourceRecordName": "_a.example.com.",
+                    "resourceRecordType": "CNAME",
+                    "resourceRecordValue": "_b.aws.",
+                }
+            ],
+            "fqdn": "_a.example.com",
         }
         return f"{kind}-{args.name}", {**known, **args.inputs}
 

@@ -21,7 +21,7 @@ def run(script: str) -> str:
 
 
 def test_an_environment_loads_no_package_whole() -> None:
-    """With a balancer, scaling, secrets, a worker, endpoints: all that components can make."""
+    """With a balancer, a domain, scaling, secrets, a worker, endpoints: all that components can make."""
     assert (
         run("""
 import pulumi
@@ -30,21 +30,23 @@ from ecs_stack import program
 from ecs_stack.spec import Environment
 
 class Recording(Mocks):
-    def new_resource(self, args): return (args.name, {**args.inputs, "arn": "arn:" + args.name})
-    def call(self, args): return {"accountId": "1", "region": "eu-west-1", "names": ["a", "b", "c"]}
+    def new_resource(self, args):
+        return (args.name, {**args.inputs, "arn": "arn:" + args.name, "domainValidationOptions": [{}]})
+    def call(self, args): return {"accountId": "1", "region": "eu-west-1", "names": ["a", "b", "c"], "zoneId": "Z"}
 
 set_mocks(Recording(), preview=True)
 service = {"image": "i", "cpu": 256, "memory": 512}
 program.build(Environment.model_validate({
     "name": "dev", "target": "local", "region": "eu-west-1",
     "network": {"endpoints": ["s3", "ecr", "logs"]},
+    "load_balancer": {"domain": "example.com", "zone": "example.com"},
     "services": {
         "api": {**service, "port": 80, "route": {"path": "/*"}, "scale": {"min": 1, "max": 2, "cpu": 60, "memory": 70}},
         "worker": {**service, "permissions": [{"actions": ["s3:GetObject"], "resources": ["arn:aws:s3:::a/*"]}],
                    "secrets": {"KEY": "ssm:/a/b"}},
     },
 }), "shop")
-print([package for package in aws_packages.USED if whole(package)])
+print([package for package in {*aws_packages.USED, *aws_packages.SOMETIMES} if whole(package)])
 """)
         == "[]"
     )

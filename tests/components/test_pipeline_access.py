@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -42,6 +43,7 @@ PLACE = pipeline_permissions.Place(
     state="states/shop/",
     key_alias="alias/states",
 )
+WITH_DOMAIN = replace(PLACE, domain=True)
 
 
 @pulumi.runtime.test
@@ -120,6 +122,7 @@ def test_a_boundary_that_aws_would_refuse_is_refused_before() -> None:
         (pipeline_permissions.deploy(PLACE), pipeline_permissions.INLINE_POLICIES),
         (pipeline_permissions.preview(PLACE), pipeline_permissions.INLINE_POLICIES),
         (pipeline_permissions.network(PLACE), pipeline_permissions.MANAGED_POLICY),
+        (pipeline_permissions.deploy(WITH_DOMAIN), pipeline_permissions.INLINE_POLICIES),
     ],
 )
 def test_policies_fit(document: dict[str, Any], limit: int) -> None:
@@ -222,6 +225,14 @@ def test_tags_that_decide_are_given_to_new_things_only() -> None:
             assert any(key.endswith(":CreateAction") for key in keys) or "aws:ResourceTag/ecs-stack:host" in keys
 
 
+@pytest.mark.parametrize(
+    "action", ["route53:ChangeResourceRecordSets", "acm:RequestCertificate", "acm:DeleteCertificate"]
+)
+def test_no_pipeline_makes_certificates_or_records(action: str) -> None:
+    for of in (pipeline_permissions.deploy, pipeline_permissions.network, pipeline_permissions.preview):
+        assert not list(allowing(of(WITH_DOMAIN), action))
+
+
 def test_pull_requests_do_not_write_the_hosts_state() -> None:
     (denied,) = [each for each in pipeline_permissions.preview(PLACE)["Statement"] if each["Effect"] == "Deny"]
     assert denied["Resource"] == ["arn:aws:s3:::states/shop/.pulumi/stacks/shop/dev.json*"]
@@ -230,10 +241,12 @@ def test_pull_requests_do_not_write_the_hosts_state() -> None:
 
 def test_everything_is_only_for_what_cannot_be_limited() -> None:
     assert all("*" not in each["Resource"] for each in pipeline_permissions.network(PLACE)["Statement"])
-    for document in (pipeline_permissions.deploy(PLACE), pipeline_permissions.preview(PLACE)):
-        (look,) = [each for each in document["Statement"] if "*" in each["Resource"]]
+    for of in (pipeline_permissions.deploy, pipeline_permissions.preview):
+        looks = [each for each in of(WITH_DOMAIN)["Statement"] if "*" in each["Resource"]]
+        assert {each["Sid"] for each in looks} <= {"Look", "ZoneList"}
         assert all(
             action.split(":")[1].startswith(("Describe", "List", "GetAuthorizationToken"))
             or action == "ecs:DeregisterTaskDefinition"
+            for look in looks
             for action in look["Action"]
         )

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pulumi
 import pytest
 
 from ecs_stack.components import (
+    Certificate,
+    CertificateArgs,
     Cluster,
     ClusterArgs,
     LoadBalancer,
     LoadBalancerArgs,
     Network,
     NetworkArgs,
+    Records,
+    RecordsArgs,
 )
 from tests.components.recording import Recording
 
@@ -115,6 +120,77 @@ def test_a_request_that_no_service_takes_gets_404(built: Recording) -> None:
     (action,) = listener["defaultActions"]
     assert action["type"] == "fixed-response"
     assert action["fixedResponse"]["statusCode"] == "404"
+
+
+def test_with_a_certificate_it_speaks_https_and_redirects_plain_http(built: Recording) -> None:
+    _settled(lambda: LoadBalancer("dev", replace(BALANCER, certificate_arn="arn:aws:acm:certificate")))
+    plain, secure = built.one("lb/listener:Listener", "dev"), built.one("lb/listener:Listener", "dev-https")
+    assert (plain["port"], plain["protocol"], plain["certificateArn"]) == (80, "HTTP", None)
+    (action,) = plain["defaultActions"]
+    assert action == {"type": "redirect", "redirect": {"protocol": "HTTPS", "port": "443", "statusCode": "HTTP_301"}}
+    assert (secure["port"], secure["protocol"]) == (443, "HTTPS")
+    assert secure["certificateArn"] == "arn:aws:acm:certificate"
+    assert secure["sslPolicy"].startswith("ELBSecurityPolicy-TLS13-1-2-Res")
+    assert [action["type"] for action in secure["defaultActions"]] == ["fixed-response"]
+    rules = built.of("vpc/securityGroupIngressRule:SecurityGroupIngressRule")
+    assert sorted((rule["cidrIpv4"], rule["fromPort"], rule["toPort"]) for rule in rules) == [
+        ("192.0.2.0/24", 80, 80),
+        ("192.0.2.0/24", 443, 443),
+        ("198.51.100.0/24", 80, 80),
+        ("198.51.100.0/24", 443, 443),
+    ]
+
+
+@pulumi.runtime.test
+def test_services_add_their_rules_to_the_listener_that_speaks_https(built: Recording) -> pulumi.Output[None]:
+    balancer = LoadBalancer("dev", replace(BALANCER, certificate_arn="arn:aws:acm:certificate"))
+    assert (balancer.listener_port, balancer.listener_protocol) == (443, "HTTPS")
+
+    def check(arn: str) -> None:
+        assert arn == "arn:aws:Listener:dev-https"
+
+    return balancer.listener_arn.apply(check)
+
+
+def test_a_certificate_is_validated_by_a_record_in_the_zone(built: Recording) -> None:
+    _settled(lambda: Certificate("dev", CertificateArgs(domain="example.com", zone="example.com", tags=TAGS)))
+    certificate = built.one("acm/certificate:Certificate")
+    assert (certificate["domainName"], certificate["subjectAlternativeNames"]) == ("example.com", ["*.example.com"])
+    assert (certificate["validationMethod"], certificate["tags"]) == ("DNS", TAGS)
+    record = built.one("route53/record:Record")
+    assert (record["zoneId"], record["name"], record["type"]) == ("Z1", "_a.example.com.", "CNAME")
+    assert (record["records"], record["allowOverwrite"]) == (["_b.aws."], None)
+    validation = built.one("acm/certificateValidation:CertificateValidation")
+    assert validation["certificateArn"] == "arn:aws:Certificate:dev"
+    assert validation["validationRecordFqdns"] == ["_a.example.com"]
+    assert "aws:route53/record:Record::dev-validation" in validation.dependencies
+
+
+def test_a_certificate_is_known_once_it_is_issued(built: Recording) -> None:
+    """A listener that took the certificate itself would be made before anybody has validated it."""
+
+    def declare() -> None:
+        certificate = Certificate("dev", CertificateArgs(domain="shop.localhost"))
+        LoadBalancer("dev", replace(BALANCER, certificate_arn=certificate.arn))
+
+    _settled(declare)
+    secure = built.one("lb/listener:Listener", "dev-https")
+    assert secure["certificateArn"] == "arn:aws:Certificate:dev"
+    assert "aws:acm/certificateValidation:CertificateValidation::dev" in secure.dependencies
+
+
+def test_without_a_zone_nothing_is_made_in_the_dns(built: Recording) -> None:
+    _settled(lambda: Certificate("dev", CertificateArgs(domain="shop.localhost")))
+    assert not built.of("route53/record:Record")
+    assert built.one("acm/certificateValidation:CertificateValidation")["validationRecordFqdns"] is None
+
+
+def test_records_lead_a_domain_and_what_is_below_it_to_a_load_balancer(built: Recording) -> None:
+    args = RecordsArgs(domain="a.example.com", zone="example.com", target="lb.aws", target_zone_id="Z9")
+    _settled(lambda: Records("dev", args))
+    alias = [{"name": "lb.aws", "zoneId": "Z9", "evaluateTargetHealth": False}]
+    found = [(r["zoneId"], r["name"], r["type"], r["aliases"]) for r in built.of("route53/record:Record")]
+    assert found == [("Z1", "a.example.com", "A", alias), ("Z1", "*.a.example.com", "A", alias)]
 
 
 def test_who_may_connect(built: Recording) -> None:

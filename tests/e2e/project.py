@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import shutil
+import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -20,6 +23,7 @@ from urllib.parse import urlsplit
 import boto3
 import docker
 
+from ecs_stack.local.controllers.load_balancer.tls import ROOT_CERTIFICATE
 from ecs_stack.local.docker import find_docker
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -50,6 +54,11 @@ class Project:
         shutil.copyfile(CHECKOUT / "Pulumi.yaml", root / "Pulumi.yaml")
         for name, text in environments.items():
             self.write(name, text)
+
+    @property
+    def authority(self) -> Path:
+        """The certificate of the authority that the local load balancers' certificates are of."""
+        return self.root / ".ecs-stack" / "local" / ROOT_CERTIFICATE
 
     def add_program(self) -> None:
         """What plain `pulumi` runs in a checkout: Pulumi.yaml names the package's folder."""
@@ -139,17 +148,35 @@ def engine() -> docker.DockerClient:
     return client
 
 
-def get(url: str, *, host: str | None = None, timeout: float = 10) -> tuple[int, Any]:
-    """Status and JSON (or text) of a GET; the answer of an error status too.
+class _Secure(http.client.HTTPSConnection):
+    """Asks this machine for the certificate of the name, which need not resolve."""
+
+    def connect(self) -> None:
+        connection = socket.create_connection(("127.0.0.1", self.port), self.timeout)
+        self.sock = self._context.wrap_socket(connection, server_hostname=self.host)  # type: ignore[attr-defined]
+
+
+class _Https(urllib.request.HTTPSHandler):
+    def __init__(self, authority: Path) -> None:
+        super().__init__()
+        self._trusting = ssl.create_default_context(cafile=str(authority))
+
+    def https_open(self, request: urllib.request.Request) -> Any:
+        return self.do_open(_Secure, request, context=self._trusting)  # type: ignore[arg-type]
+
+
+def get(url: str, *, host: str | None = None, timeout: float = 10, authority: Path | None = None) -> tuple[int, Any]:
+    """Status and JSON (or text) of a GET; the answer of an error status too. HTTPS with a certificate of ``authority``.
 
     Names below localhost are this machine's, as they are for browsers and curl, whatever the resolver says (RFC 6761).
     """
     asked = urlsplit(url)
-    if (asked.hostname or "").endswith(".localhost"):
+    if asked.scheme == "http" and (asked.hostname or "").endswith(".localhost"):
         url, host = asked._replace(netloc=f"127.0.0.1:{asked.port}").geturl(), host or asked.netloc
     request = urllib.request.Request(url, headers={"Host": host} if host else {})
+    opener = urllib.request.build_opener(*([_Https(authority)] if authority else []))
     try:
-        with urllib.request.urlopen(request, timeout=timeout) as answer:
+        with opener.open(request, timeout=timeout) as answer:
             status, body = answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         status, body = error.code, error.read().decode()

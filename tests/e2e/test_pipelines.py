@@ -31,7 +31,7 @@ region: eu-west-1
 """
 HOST = """
 network: {cidr: 10.20.0.0/16, zones: 2, nat: single}
-load_balancer: {domain: localhost}
+load_balancer: {domain: shop.localhost, zone: shop.localhost}
 hosts_ephemeral: true
 ci: {FORGE: WHERE}
 services:
@@ -96,6 +96,7 @@ def project(make_project: Callable[[Mapping[str, str]], Project], calls: Calls) 
     (project.root / ".venv/bin").symlink_to(project.command.parent)
     project.write("dev", text(LOCAL, "github", "ecs-stack-demo:1"))
     project.run("local", "start")
+    project.client("route53").create_hosted_zone(Name="shop.localhost", CallerReference="1")
     with spoilt(project, calls):
         project.run("up", "dev", "--yes")
     return project
@@ -137,6 +138,12 @@ def allowed(project: Project, role: str, call: str) -> Iterator[None]:
     assert forbidden(project, role, calls) == set()
 
 
+def answer(project: Project, url: str) -> tuple[int, Any]:
+    """By HTTPS: there is a certificate for whatever is one label below the host's domain."""
+    assert url.startswith("https://")
+    return get(url, authority=project.authority)
+
+
 def event(action: str, sha: str) -> dict[str, Any]:
     pull = {
         "number": 42,
@@ -163,13 +170,13 @@ def test_a_pull_request_on_github(project: Project, pipeline: Pipeline, forge: F
     assert f"**{listed['url']}**" in comment
     assert "| api | pr-42-api:1 | deployed |" in comment
     assert "Costs $0.30 a day on AWS" in comment
-    assert get(listed["url"])[1]["version"] == "1"
+    assert answer(project, listed["url"])[1]["version"] == "1"
     bounded(project)
 
     with allowed(project, "ecs-stack-dev-preview", "ecs:UpdateService"):
         assert pipeline.github("preview", "up", event("synchronize", "two2")), pipeline.log
-    assert get(listed["url"])[1]["version"] == "2"
-    assert get(host)[1]["version"] == "1"
+    assert answer(project, listed["url"])[1]["version"] == "2"
+    assert answer(project, host)[1]["version"] == "1"
     (pushed,) = forge.ours
     assert "| api | pr-42-api:2 | deployed |" in pushed
 
@@ -181,7 +188,7 @@ def test_a_pull_request_on_github(project: Project, pipeline: Pipeline, forge: F
     assert not pipeline.github("preview", "up", event("synchronize", "no4"))
     (unbuilt,) = forge.ours
     assert "wasn't made" in unbuilt
-    assert get(listed["url"])[1]["version"] == "2"
+    assert answer(project, listed["url"])[1]["version"] == "2"
 
     with allowed(project, "ecs-stack-dev-preview", "ecs:DeleteService"):
         assert pipeline.github("preview", "down", event("closed", "two2")), pipeline.log
@@ -205,8 +212,11 @@ def bounded(project: Project) -> None:
         assert found["PermissionsBoundary"]["PermissionsBoundaryArn"] == boundary
 
 
-#: Whom pipelines trust, and within which bounds: they can't change that themselves.
+#: Whom pipelines trust, and within which bounds: they can't change that themselves. Nor can they whose names these are.
 PERSONS = {
+    "acm:RequestCertificate",
+    "route53:ChangeResourceRecordSets",
+    "route53:GetChange",
     "iam:AttachRolePolicy",
     "iam:CreateOpenIDConnectProvider",
     "iam:CreatePolicy",
@@ -214,7 +224,7 @@ PERSONS = {
 }
 
 
-def test_the_first_up_takes_a_person_for_the_roles_alone(project: Project, calls: Calls) -> None:
+def test_the_first_up_takes_a_person_for_the_roles_and_the_domain_alone(project: Project, calls: Calls) -> None:
     """All else that an environment consists of its pipelines could make, too."""
     assert {"ec2:CreateVpc", "elasticloadbalancing:CreateLoadBalancer", "ecs:CreateCluster"} <= calls.made
     assert forbidden(project, "ecs-stack-dev-deploy", calls) == PERSONS
@@ -232,7 +242,7 @@ def test_what_is_merged_is_deployed(project: Project, pipeline: Pipeline) -> Non
         with allowed(project, "ecs-stack-dev-deploy", "ecs:UpdateService"):
             assert job(), pipeline.log
         url = project.run("status", "dev", "--json").json["services"][0]["url"]
-        assert get(url)[1]["greeting"] == name
+        assert answer(project, url)[1]["greeting"] == name
 
 
 def prunes_what_is_closed(
@@ -253,7 +263,7 @@ def test_a_merge_request_on_gitlab(project: Project, pipeline: Pipeline, forge: 
     assert pipeline.gitlab("preview", CI_COMMIT_SHA="one1"), pipeline.log
     (listed,) = project.run("ephemeral", "list", "--json").json
     assert (listed["name"], listed["owner"]) == ("mr-42", "tanuki")
-    assert get(listed["url"])[1]["version"] == "1"
+    assert answer(project, listed["url"])[1]["version"] == "1"
     assert not pipeline.gitlab("preview", CI_COMMIT_SHA="no2")
     assert "wasn't made" in forge.ours[0]
     assert pipeline.gitlab("preview:down"), pipeline.log
@@ -271,7 +281,7 @@ def test_a_pull_request_before_jenkins(project: Project, pipeline: Pipeline, for
     assert pipeline.jenkins("Preview", GIT_COMMIT="two2"), pipeline.log
     (listed,) = project.run("ephemeral", "list", "--json").json
     assert (listed["name"], listed["owner"]) == ("pr-42", "butler")
-    assert get(listed["url"])[1]["version"] == "2"
+    assert answer(project, listed["url"])[1]["version"] == "2"
     (comment,) = forge.ours
     assert f"**{listed['url']}**" in comment
     assert not pipeline.jenkins("Preview", GIT_COMMIT="no3")
@@ -287,4 +297,4 @@ def test_the_nightly_prune_on_github(project: Project, pipeline: Pipeline, forge
     assert not pipeline.github("prune", "prune", NIGHT), "nobody knows what is open"
     assert previews(project) == ["pr-42"]
     prunes_what_is_closed(project, pipeline, forge, "pr-42", lambda: pipeline.github("prune", "prune", NIGHT))
-    assert get(project.run("status", "dev", "--json").json["services"][0]["url"])[0] == 200
+    assert answer(project, project.run("status", "dev", "--json").json["services"][0]["url"])[0] == 200

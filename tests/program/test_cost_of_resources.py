@@ -27,9 +27,13 @@ BY_USE = {
     "aws:appautoscaling/policy:Policy",  # its CloudWatch alarms
     "aws:cloudwatch/logGroup:LogGroup",
     "aws:ecs/cluster:Cluster",  # Container Insights
+    "aws:route53/record:Record",  # queries, but not for alias records of load balancers
 }
-#: https://aws.amazon.com/vpc/pricing/, /iam/, /ecs/pricing/, /elasticloadbalancing/pricing/: no charge of their own.
+#: https://aws.amazon.com/vpc/pricing/, /iam/, /ecs/pricing/, /elasticloadbalancing/pricing/, and for certificates of
+#: load balancers /certificate-manager/pricing/: no charge of their own.
 FREE = {
+    "aws:acm/certificate:Certificate",
+    "aws:acm/certificateValidation:CertificateValidation",
     "aws:appautoscaling/target:Target",
     "aws:ec2/internetGateway:InternetGateway",
     "aws:ec2/route:Route",

@@ -69,6 +69,8 @@ def test_every_resource_uses_the_environments_provider_and_its_tags() -> None:
         "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders",
         "aws:iam/rolePolicy:RolePolicy",
         "aws:appautoscaling/policy:Policy",
+        "aws:acm/certificateValidation:CertificateValidation",
+        "aws:route53/record:Record",
     }
 
     def is_aws(resource: Recorded) -> bool:

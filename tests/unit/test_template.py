@@ -209,9 +209,22 @@ def test_a_template_that_is_wrong(project: Write, text: str, problem: str) -> No
 def test_on_aws_there_has_to_be_a_domain(project: Write) -> None:
     aws = HOST.replace("target: local", "target: aws")
     assert "domain: is missing, and so is load_balancer.domain" in problems(project(dev=aws, preview=TEMPLATE))[0]
-    named = f"{aws}load_balancer: {{domain: previews.example.com}}\n"
+    named = f"{aws}load_balancer: {{domain: previews.example.com, certificate: none}}\n"
     assert made(project(dev=named)).domain == "previews.example.com"
     assert made(project(preview=f"{TEMPLATE}domain: pr.example.com\n")).domain == "pr.example.com"
+
+
+def test_they_answer_where_the_hosts_certificate_is_good(project: Write) -> None:
+    secure = f"{HOST}load_balancer: {{domain: example.com}}\n"
+    assert made(project(dev=secure, preview=TEMPLATE)).domain == "example.com"
+    assert made(project(preview=f"{TEMPLATE}domain: example.com\n")).domain == "example.com"
+    (problem,) = problems(project(preview=f"{TEMPLATE}domain: pr.example.com\n"))
+    assert problem.startswith("envs/preview.yaml:6:9: domain: must be example.com, or left out")
+    # Which names an existing certificate is for nobody here knows.
+    named = (
+        HOST + "load_balancer: {domain: example.com, certificate: 'arn:aws:acm:eu-west-1:123456789012:certificate/1'}\n"
+    )
+    assert made(project(dev=named)).domain == "pr.example.com"
 
 
 @pytest.mark.parametrize("name", ["dev", "preview", "a--b", "Pr-42"])
