@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
-from ecs_stack.local import gateway_iam, gateway_in_use, routes
+from ecs_stack.local import gateway_acm, gateway_iam, gateway_in_use, gateway_route53, routes
 from ecs_stack.local.answer_file import AnswerFile
 from ecs_stack.local.gateway_logs import SERVICE, LogsState
 from ecs_stack.local.gateway_messages import INVOCATION, Request, Response
@@ -79,9 +79,12 @@ class MiniStack:
         await asyncio.wait({ready, self._lifespan}, return_when=asyncio.FIRST_COMPLETED)
         if self._lifespan.done():
             self._lifespan.result()
-        gateway_iam.complete(self._app_module._get_module("iam"))
-        gateway_in_use.complete(self._app_module._get_module("acm"))
-        module = self._app_module._get_module(_LOGS_MODULE)
+        part = self._app_module._get_module
+        gateway_iam.complete(part("iam"))
+        gateway_route53.complete(part("route53"))
+        gateway_acm.complete(part("acm"), part("route53"))
+        gateway_in_use.complete(part("acm"))
+        module = part(_LOGS_MODULE)
         self._logs = LogsState(self._folder, module=module, save=self._save, load=self._load)
         count = await self._logs.restore(self._execute_again)
         log.info("CloudWatch Logs: %d requests replayed", count)

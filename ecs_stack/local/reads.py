@@ -16,7 +16,7 @@ import xml.etree.ElementTree as xml
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from http.client import HTTPException
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from botocore.exceptions import ClientError, EndpointConnectionError
 
@@ -86,16 +86,44 @@ class Reads:
             if _text(zone, "zoneName")
         ]
 
+    def list_hosted_zones(self) -> list[Mapping[str, Any]]:
+        """Route 53's ListHostedZones, all pages of it, as ``_hosted_zone`` says."""
+        zones: list[Mapping[str, Any]] = []
+        query = ""
+        while True:
+            answer = self._get("ListHostedZones", f"hostedzone{query}")
+            zones += [_hosted_zone(each) for each in _all(answer, "HostedZone")]
+            marker = _text(answer, "NextMarker")
+            if not marker:
+                return zones
+            query = f"?{urlencode({'marker': marker})}"
+
+    def get_hosted_zone(self, zone_id: str) -> Mapping[str, Any]:
+        """Route 53's GetHostedZone: the zone as ``_hosted_zone`` says, and its DelegationSet."""
+        answer = self._get("GetHostedZone", f"hostedzone/{quote(zone_id, safe='')}")
+        servers = [server.text or "" for server in _all(answer, "NameServer")]
+        return {"HostedZone": _hosted_zone(answer), "DelegationSet": {"NameServers": servers}}
+
+    def list_tags_for_hosted_zone(self, zone_id: str) -> Mapping[str, str]:
+        """Route 53's ListTagsForResource, as a map."""
+        answer = self._get("ListTagsForResource", f"tags/hostedzone/{quote(zone_id, safe='')}")
+        return {_text(tag, "Key"): _text(tag, "Value") for tag in _all(answer, "Tag")}
+
+    def _get(self, action: str, path: str) -> xml.Element:
+        """A read of Route 53, whose operations are paths."""
+        return xml.fromstring(self._ask("route53", action, None, {}, f"/2013-04-01/{path}"))  # noqa: S314 (of our own cloud)
+
     def _query(self, service: str, action: str, version: str, parameters: Mapping[str, str]) -> xml.Element:
         """A call in the query protocol (EC2 and STS)."""
         body = urlencode({"Action": action, "Version": version, **parameters}).encode()
         headers = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
         return xml.fromstring(self._ask(service, action, body, headers))  # noqa: S314 (of our own cloud)
 
-    def _ask(self, service: str, action: str, body: bytes, headers: Mapping[str, str]) -> bytes:
+    def _ask(self, service: str, action: str, body: bytes | None, headers: Mapping[str, str], path: str = "") -> bytes:
+        """Without a body it is a GET."""
         scope = f"{self._access_key}/{time.strftime('%Y%m%d')}/{self._region}/{service}/aws4_request"
         request = urllib.request.Request(  # noqa: S310 (http, on loopback)
-            self._endpoint,
+            self._endpoint + path,
             body,
             {**headers, "authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"},
         )
@@ -135,6 +163,19 @@ def _refusal(body: bytes, status: int, action: str) -> ClientError:
         else:
             code, message = _text(root, "Code") or code, _text(root, "Message")
     return ClientError({"Error": {"Code": code, "Message": message}}, action)
+
+
+def _hosted_zone(element: xml.Element) -> Mapping[str, Any]:
+    return {
+        "Id": _text(element, "Id"),
+        "Name": _text(element, "Name"),
+        "CallerReference": _text(element, "CallerReference"),
+        "Config": {
+            "Comment": _text(element, "Comment"),
+            "PrivateZone": _text(element, "PrivateZone") == "true",
+        },
+        "ResourceRecordSetCount": int(_text(element, "ResourceRecordSetCount") or 0),
+    }
 
 
 def _all(element: xml.Element, name: str) -> Iterator[xml.Element]:

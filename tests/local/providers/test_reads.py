@@ -82,6 +82,34 @@ def test_answers_are_those_that_boto3_gets(local_cloud: LocalCloud) -> None:
     client("ecs").delete_cluster(cluster="reads")
 
 
+def test_hosted_zones_are_those_that_boto3_gets(local_cloud: LocalCloud) -> None:
+    keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+    client = boto3.Session(region_name=REGION, **keys).client("route53", endpoint_url=local_cloud.endpoint)
+
+    def make(number: int, **more: Any) -> str:
+        made = client.create_hosted_zone(Name=f"reads-{number}.example", CallerReference=f"reads-{number}", **more)
+        return str(made["HostedZone"]["Id"]).removeprefix("/hostedzone/")
+
+    found = Reads(local_cloud.endpoint, REGION, attempts=1)
+    zones = [make(0, HostedZoneConfig={"Comment": "a & b", "PrivateZone": False})]
+    try:
+        tag = {"Key": "k&", "Value": "v"}
+        client.change_tags_for_resource(ResourceType="hostedzone", ResourceId=zones[0], AddTags=[tag])
+        assert found.list_tags_for_hosted_zone(zones[0]) == {"k&": "v"}
+        one, wanted = found.get_hosted_zone(zones[0]), client.get_hosted_zone(Id=zones[0])
+        assert (one["HostedZone"], one["DelegationSet"]) == (wanted["HostedZone"], wanted["DelegationSet"])
+        zones += [make(number) for number in range(1, 102)]  # a page has a hundred
+        assert [*found.list_hosted_zones()] == [
+            zone for page in client.get_paginator("list_hosted_zones").paginate() for zone in page["HostedZones"]
+        ]
+        with pytest.raises(ClientError) as caught:
+            found.get_hosted_zone("Z0/NOWHERE?")
+        assert caught.value.operation_name == "GetHostedZone"
+    finally:
+        for zone in zones:
+            client.delete_hosted_zone(Id=zone)
+
+
 def test_what_passes_is_tried_again(endpoint: Callable[..., str]) -> None:
     address = endpoint([FAILS, THROTTLED, (200, IDENTITY)])
     assert Reads(address, REGION, attempts=3).get_caller_identity() == {"Account": "1", "Arn": "a", "UserId": "u"}

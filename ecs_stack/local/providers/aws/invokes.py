@@ -1,4 +1,4 @@
-"""The functions that programs and awsx call: availability zones, caller identity, region."""
+"""The functions that programs and awsx call: availability zones, caller identity, region, hosted zones."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from .call import Call
 from .errors import ProviderError
+from .hosted_zones import get_zone
 from .schema import Problem, nearest
 from .values import without_nulls
 
@@ -81,5 +82,6 @@ _FUNCTIONS: Mapping[str, tuple[_Function, frozenset[str]]] = {
         frozenset({"allAvailabilityZones", "excludeNames", "excludeZoneIds", "filters", "region", "state"}),
     ),
     "aws:index/getCallerIdentity:getCallerIdentity": (_identity, frozenset({"id"})),
+    "aws:route53/getZone:getZone": (get_zone, frozenset({"name", "privateZone", "zoneId"})),
     "aws:index/getRegion:getRegion": (_region, frozenset({"endpoint", "id", "name", "region"})),
 }

@@ -36,7 +36,8 @@ class Case:
     drift: Callable[[World, Resource], Any]
     drifted: str | None
     unknown: str
-    import_id: Callable[[Resource], str] = by_id
+    #: None: it can't be imported.
+    import_id: Callable[[Resource], str] | None = by_id
     delete_before_replace: bool = False
     #: Deleting it leaves something that still reads (the capacity providers of a cluster: none).
     remains: bool = False
@@ -456,5 +457,70 @@ CASES = (
         unknown="resourceId",
         import_id=lambda r: f"ecs/{r['resourceId']}/ecs:service:DesiredCount/{r['name']}",
         outputs=("arn", "name"),
+    ),
+    Case(
+        token="aws:acm/certificate:Certificate",
+        inputs=lambda w: {
+            "domainName": "shop.example",
+            "subjectAlternativeNames": ["*.shop.example"],
+            "validationMethod": "DNS",
+            "keyAlgorithm": "EC_prime256v1",
+        },
+        change=lambda w: {
+            "options": {"certificateTransparencyLoggingPreference": "DISABLED"},
+            "tags": {"a": "b"},
+        },
+        replace=lambda w: {"subjectAlternativeNames": ["*.shop.example", "www.shop.example"]},
+        drift=lambda w, r: w.client("acm").update_certificate_options(
+            CertificateArn=r.id, Options={"CertificateTransparencyLoggingPreference": "ENABLED"}
+        ),
+        drifted="options",
+        unknown="domainName",
+        outputs=("arn", "domainValidationOptions", "keyAlgorithm", "status", "type", "validationMethod"),
+    ),
+    Case(
+        token="aws:acm/certificateValidation:CertificateValidation",
+        inputs=lambda w: {
+            "certificateArn": w.certificate.id,
+            "validationRecordFqdns": [each["resourceRecordName"] for each in w.certificate["domainValidationOptions"]],
+        },
+        change=None,
+        replace=lambda w: {"certificateArn": "arn:aws:acm:eu-west-1:000000000000:certificate/another"},
+        drift=lambda w, r: w.client("acm").delete_certificate(CertificateArn=r["certificateArn"]),
+        drifted=None,
+        unknown="certificateArn",
+        import_id=None,
+        outputs=(),
+    ),
+    Case(
+        token="aws:route53/record:Record",
+        inputs=lambda w: {
+            "zoneId": w.zone,
+            "name": "WWW",
+            "type": "CNAME",
+            "ttl": 300,
+            "records": ["one.example.net"],
+        },
+        change=lambda w: {"ttl": 60, "records": ["two.example.net"]},
+        replace=lambda w: {"name": "www2"},
+        drift=lambda w, r: w.client("route53").change_resource_record_sets(
+            HostedZoneId=w.zone,
+            ChangeBatch={
+                "Changes": [
+                    {
+                        "Action": "UPSERT",
+                        "ResourceRecordSet": {
+                            "Name": r["fqdn"],
+                            "Type": "CNAME",
+                            "TTL": 60,
+                            "ResourceRecords": [{"Value": "by.hand.example.net"}],
+                        },
+                    }
+                ]
+            },
+        ),
+        drifted="records",
+        unknown="zoneId",
+        outputs=("fqdn", "name"),
     ),
 )

@@ -19,6 +19,7 @@ ECS_TRUST = (
     '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole",'
     '"Principal":{"Service":"ecs-tasks.amazonaws.com"}}]}'
 )
+CERTIFICATE = "aws:acm/certificate:Certificate"
 _numbers = itertools.count(1)
 
 
@@ -92,6 +93,21 @@ class World:
     @cached_property
     def other_group(self) -> Resource:
         return self.make("aws:ec2/securityGroup:SecurityGroup", {"vpcId": self.vpc.id})
+
+    @cached_property
+    def zone(self) -> str:
+        """The id of a public hosted zone, cases.example."""
+        return self.make_zone("cases.example")
+
+    def make_zone(self, name: str, **more: Any) -> str:
+        """A hosted zone that goes with the cloud."""
+        answer = self.client("route53").create_hosted_zone(Name=name, CallerReference=self.unique("zone"), **more)
+        return str(answer["HostedZone"]["Id"]).removeprefix("/hostedzone/")
+
+    @cached_property
+    def certificate(self) -> Resource:
+        """An issued one: nobody here has the zone of its name."""
+        return self.make(CERTIFICATE, {"domainName": "validated.elsewhere.example", "validationMethod": "DNS"})
 
     @cached_property
     def role(self) -> Resource:

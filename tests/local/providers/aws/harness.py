@@ -97,9 +97,12 @@ class Engine:
         )
         return decode(answer.properties).values
 
-    def create(self, token: str, name: str, inputs: dict[str, Any]) -> Resource:
+    def create(self, token: str, name: str, inputs: dict[str, Any], *, timeout: float = 0) -> Resource:
+        """``timeout`` are the seconds of the user's customTimeouts."""
         checked = self.check(token, name, inputs)
-        request = provider_pb2.CreateRequest(urn=urn(token, name), type=token, name=name, properties=encode(checked))
+        request = provider_pb2.CreateRequest(
+            urn=urn(token, name), type=token, name=name, properties=encode(checked), timeout=timeout
+        )
         try:
             answer = self.stub.Create(request)
         except grpc.RpcError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grpc
 import pytest
 from pulumi.runtime.proto import provider_pb2
 
@@ -77,6 +78,11 @@ def _check_changed(case: Case, world: World, resource: Resource, inputs: dict) -
 
 
 def _check_imported(case: Case, world: World, resource: Resource, inputs: dict) -> None:
+    if case.import_id is None:
+        with pytest.raises(grpc.RpcError) as error:
+            world.engine.adopt(case.token, "imported", resource.id)
+        assert f"{case.token} can't be imported" in error.value.details()
+        return
     imported = world.engine.adopt(case.token, "imported", case.import_id(resource))
     assert imported is not None
     refreshed = world.engine.refresh(resource)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..resource import ResourceType
 from . import (
+    acm,
     appautoscaling,
     ecs_clusters,
     ecs_services,
@@ -15,6 +16,7 @@ from . import (
     load_balancers,
     logs,
     network,
+    route53,
     routing,
     security_groups,
     target_groups,
@@ -35,4 +37,6 @@ TYPES: tuple[type[ResourceType], ...] = (
     *iam_policies.TYPES,
     *logs.TYPES,
     *appautoscaling.TYPES,
+    *acm.TYPES,
+    *route53.TYPES,
 )
