@@ -123,14 +123,6 @@ def test_no_other_authority_is_trusted_and_the_machine_doesnt_trust_this_one(sta
         ssl.create_default_context().wrap_socket(connection, server_hostname="example.com")
 
 
-def test_names_below_localhost(stack: Stack) -> None:
-    """Clients don't accept *.localhost, which has one label after the asterisk."""
-    made = secure_listener(stack, stack.certificate("*.localhost"))
-    assert get(stack, made, "pr-42.localhost").names == ["pr-42.localhost"]
-    assert get(stack, made, "localhost").names == ["localhost"]
-    assert get(stack, made, "a.b.localhost", check=False).names == ["localhost"]
-
-
 @pytest.mark.parametrize("protocol", ["h2", "http/1.1"])
 def test_http_2_is_negotiated(stack: Stack, listener: str, protocol: str) -> None:
     assert get(stack, listener, "example.com", alpn=protocol).alpn == protocol

@@ -37,13 +37,8 @@ def apps(names: Sequence[str]) -> Json:
     return {
         "pki": {"certificate_authorities": {"local": {"name": "ecs-stack local cloud", "install_trust": False}}},
         "tls": {
-            "certificates": {"automate": _kept(names)},
-            "automation": {
-                "policies": [
-                    {"subjects": _kept(names), "issuers": [_ISSUER]},
-                    *({"subjects": [name], "issuers": [_ISSUER], "on_demand": True} for name in names if _short(name)),
-                ]
-            },
+            "certificates": {"automate": list(names)},
+            "automation": {"policies": [{"subjects": list(names), "issuers": [_ISSUER]}]},
         },
     }
 
@@ -53,30 +48,18 @@ def connection_policies(names: Sequence[str]) -> list[Json]:
 
     TLS is 1.2 or 1.3, whatever the listener's policy: Caddy has no older ones.
     """
-    return [{"fallback_sni": _kept(names)[0]}]
+    return [{"fallback_sni": names[0]}]
 
 
 def wait_served(port: int, names: Sequence[str], base: Path) -> None:
     """Wait until 127.0.0.1:``port`` has valid certificates: Caddy listens before it makes or renews them."""
     deadline = time.monotonic() + _PATIENCE
-    for name in _kept(names):
+    for name in names:
         while problem := _problem(port, name, base):
             if time.monotonic() > deadline:
                 log.warning("127.0.0.1:%d has no certificate for %s: %s", port, name, problem)
                 return
             time.sleep(0.01)
-
-
-def _kept(names: Sequence[str]) -> list[str]:
-    """What certificates are made for beforehand. ``localhost`` comes in the place of its wildcard."""
-    return list(dict.fromkeys(name.removeprefix("*.") if _short(name) else name for name in names))
-
-
-def _short(name: str) -> bool:
-    """``*.localhost``: OpenSSL and browsers want two labels at least after the asterisk. So each name that it stands
-    for gets a certificate when a client first asks for it.
-    """
-    return name.startswith("*.") and name.count(".") == 1
 
 
 def _problem(port: int, name: str, base: Path) -> str | None:
