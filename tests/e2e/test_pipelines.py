@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from typing import Any
 
+import botocore.session
 import pytest
 
 from tests.ci.forge import Forge, served
@@ -65,8 +66,21 @@ class Calls(Faults):
         self.made: set[str] = set()
 
     def next(self, operation: str) -> Fault | None:
-        self.made.add(operation.replace(".", ":", 1))
+        service, _, called = operation.partition(".")
+        self.made.add(f"{service}:{route53_operation(called) if service == 'route53' else called}")
         return super().next(operation)
+
+
+def route53_operation(request: str) -> str:
+    """The name of ``GET /2013-04-01/hostedzone``, by botocore's description: this API has no names in its requests."""
+    method, path = request.split(" ")
+    described = botocore.session.Session().get_service_model("route53")
+    for name in described.operation_names:
+        http = described.operation_model(name).http
+        pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(http["requestUri"]))
+        if http["method"] == method and re.fullmatch(f"{pattern}/?", path):
+            return str(name)
+    raise AssertionError(f"no operation of Route 53: {request}")
 
 
 NIGHT = {"schedule": "17 3 * * *"}
