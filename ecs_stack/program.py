@@ -33,7 +33,7 @@ from ecs_stack.components import (
 )
 from ecs_stack.outputs import EXPORT, LoadBalancerOutputs, PipelineOutputs, ServiceOutputs, StackOutputs
 from ecs_stack.rules import names, pipeline_permissions, routes, state
-from ecs_stack.rules.tags import resource_tags
+from ecs_stack.rules.tags import ZONE, resource_tags
 from ecs_stack.spec import Environment, Route, billables
 from ecs_stack.spec import Service as ServiceSpec
 
@@ -140,7 +140,7 @@ def _load_balancer(
             allow_from=described.allow_from,
             idle_timeout=described.idle_timeout,
             certificate_arn=certificate,
-            tags=tags,
+            tags={**tags, ZONE: environment.zone} if environment.zone else tags,
         ),
         opts,
     )

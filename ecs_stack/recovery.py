@@ -45,6 +45,8 @@ def known(resources: Sequence[Mapping[str, Any]]) -> Known:
     for resource in resources:
         outputs = resource.get("outputs") or {}
         ids |= {str(each) for each in (resource.get("id"), outputs.get("arn")) if each}
+        if resource.get("type") == "aws:route53/record:Record":
+            ids.add(orphans.record_id(*(str(outputs.get(name)) for name in ("zoneId", "fqdn", "type"))))
         if resource.get("type") == "aws:ec2/route:Route":
             routes.add((str(outputs.get("routeTableId")), str(outputs.get("destinationCidrBlock"))))
         # A rule's id of the provider is its own; the ones that AWS gave are in the outputs.

@@ -45,7 +45,8 @@ class Certificate(pulumi.ComponentResource):
         )
         proof = None
         if args.zone:
-            # The domain and its wildcard are validated by one and the same record.
+            # The domain and its wildcard are validated by one and the same record, and so is every other certificate of
+            # the account for them, now and at each renewal: made again it is the same, and deleted it might be missed.
             # https://docs.aws.amazon.com/acm/latest/userguide/dns-validation.html
             option = certificate.domain_validation_options[0]
             proof = route53.Record(
@@ -55,15 +56,14 @@ class Certificate(pulumi.ComponentResource):
                 type=option.resource_record_type,
                 records=[option.resource_record_value],
                 ttl=_TTL,
-                opts=child,
+                allow_overwrite=True,
+                opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
             )
         issued = acm.CertificateValidation(
             name,
             certificate_arn=certificate.arn,
             validation_record_fqdns=[proof.fqdn] if proof else None,
-            opts=pulumi.ResourceOptions(
-                parent=self, custom_timeouts=pulumi.CustomTimeouts(create=_ISSUED_WITHIN), depends_on=proof
-            ),
+            opts=pulumi.ResourceOptions(parent=self, custom_timeouts=pulumi.CustomTimeouts(create=_ISSUED_WITHIN)),
         )
         self.arn = issued.certificate_arn
         self.register_outputs({"arn": self.arn})

@@ -15,6 +15,7 @@ from typing import Any
 from ecs_stack.operations import task_definitions
 from ecs_stack.operations.describe import SERVICES_A_CALL
 from ecs_stack.operations.tagged import Finder, Orphan, Scope, pairs
+from ecs_stack.rules.tags import ZONE
 
 #: Roles of tasks are the only ones that an environment makes for its services.
 _TASKS = "ecs-tasks.amazonaws.com"
@@ -103,6 +104,42 @@ def _load_balancers(scope: Scope) -> Iterator[Orphan]:
                 elb.get_waiter("load_balancers_deleted").wait(LoadBalancerArns=[arn])
 
             yield Orphan(balancer["LoadBalancerArn"], tags, delete)
+
+
+def _records(scope: Scope) -> Iterator[Orphan]:
+    """Those that lead to a load balancer of the environment's: its tag says in which hosted zone they are made."""
+    route53 = scope.client("route53")
+    for balancer, tags in scope.balancing("describe_load_balancers", "LoadBalancers", "LoadBalancerArn"):
+        if not scope.owns(tags) or ZONE not in tags:
+            continue
+        # Route 53 keeps names in lower case, with the dot of the root.
+        target = f"{balancer['DNSName'].lower()}."
+        for zone in scope.pages("route53", "list_hosted_zones", "HostedZones"):
+            if zone["Name"] != f"{tags[ZONE]}." or zone["Config"]["PrivateZone"]:
+                continue
+            where = zone["Id"].rpartition("/")[2]
+            for record in scope.pages("route53", "list_resource_record_sets", "ResourceRecordSets", HostedZoneId=where):
+                identity = record_id(where, record["Name"], record["Type"])
+                if record.get("AliasTarget", {}).get("DNSName") == target and identity not in scope.known.ids:
+                    change = {"Changes": [{"Action": "DELETE", "ResourceRecordSet": record}]}
+                    delete = partial(route53.change_resource_record_sets, HostedZoneId=where, ChangeBatch=change)
+                    yield Orphan(identity, tags, delete)
+
+
+def record_id(zone_id: str, name: str, type_: str) -> str:
+    """What a record is called here; Route 53 writes ``*`` as an octal code."""
+    return f"{zone_id} {name.lower().removesuffix('.').replace(chr(92) + '052', '*')} {type_}"
+
+
+def _certificates(scope: Scope) -> Iterator[Orphan]:
+    acm = scope.client("acm")
+    for listed in scope.pages("acm", "list_certificates", "CertificateSummaryList"):
+        arn = listed["CertificateArn"]
+        if arn in scope.known.ids:
+            continue
+        tags = pairs(acm.list_tags_for_certificate(CertificateArn=arn)["Tags"])
+        if scope.owns(tags):
+            yield Orphan(arn, tags, partial(acm.delete_certificate, CertificateArn=arn))
 
 
 def _target_groups(scope: Scope) -> Iterator[Orphan]:
@@ -257,8 +294,10 @@ def _by_id(operation: str, key: str, name: str, delete: str) -> Finder:
 KINDS: tuple[tuple[str, Finder], ...] = (
     ("service", _services),
     ("scalable target", _scalable_targets),
+    ("DNS record", _records),
     ("listener or rule", _listeners),
     ("load balancer", _load_balancers),
+    ("certificate", _certificates),
     ("target group", _target_groups),
     ("cluster", _clusters),
     ("log group", _log_groups),

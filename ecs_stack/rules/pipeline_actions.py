@@ -7,6 +7,8 @@ from __future__ import annotations
 
 #: Looking, mostly: calls that AWS limits to no resource, and tags that say whose something is.
 LOOK = (
+    "acm:ListCertificates",
+    "acm:ListTagsForCertificate",
     "application-autoscaling:Describe*",
     "application-autoscaling:ListTagsForResource",
     "ec2:Describe*",
@@ -77,7 +79,7 @@ BALANCING_WHOLE = (
     "SetSubnets",
 )
 ON_PARENTS = ("CreateListener", "CreateRule")
-CERTIFICATES_LOOK = ("DescribeCertificate", "ListTagsForCertificate")
+CERTIFICATES_LOOK = ("DescribeCertificate",)
 CERTIFICATE_TAGS = ("AddTagsToCertificate", "RemoveTagsFromCertificate")
 ZONES_LOOK = ("GetHostedZone", "ListResourceRecordSets", "ListTagsForResource")
 CLUSTERS = (

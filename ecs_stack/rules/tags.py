@@ -13,6 +13,9 @@ ENVIRONMENT = "ecs-stack:environment"
 #: The bucket that keeps a project's state, on the bucket and on its key. They belong to no environment.
 STATE = "ecs-stack:state"
 
+#: The hosted zone in Route 53 that a load balancer's records are in, on the load balancer: records have no tags.
+ZONE = "ecs-stack:zone"
+
 #: AWS takes 50 on a resource. The program adds two, awsx and the provider up to three (Name, SubnetType).
 MAX_TAGS = 45
 _MAX_KEY, _MAX_VALUE = 128, 256

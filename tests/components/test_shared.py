@@ -159,7 +159,7 @@ def test_a_certificate_is_validated_by_a_record_in_the_zone(built: Recording) ->
     assert (certificate["validationMethod"], certificate["tags"]) == ("DNS", TAGS)
     record = built.one("route53/record:Record")
     assert (record["zoneId"], record["name"], record["type"]) == ("Z1", "_a.example.com.", "CNAME")
-    assert (record["records"], record["allowOverwrite"]) == (["_b.aws."], None)
+    assert (record["records"], record["allowOverwrite"]) == (["_b.aws."], True)
     validation = built.one("acm/certificateValidation:CertificateValidation")
     assert validation["certificateArn"] == "arn:aws:Certificate:dev"
     assert validation["validationRecordFqdns"] == ["_a.example.com"]

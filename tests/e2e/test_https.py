@@ -11,6 +11,8 @@ import pytest
 
 from tests.e2e.conftest import DEV
 from tests.e2e.project import Project, get
+from tests.e2e.test_faults import spoilt
+from tests.faults import Fault, Faults
 
 pytestmark = [pytest.mark.engine, pytest.mark.docker]
 DOMAIN = "load_balancer: {domain: shop.localhost, zone: shop.localhost}\n"
@@ -31,11 +33,14 @@ def url(project: Project) -> str:
 
 
 def records(project: Project) -> dict[tuple[str, str], Any]:
-    """Those of the hosted zone that aren't the zone's own, by name and type."""
+    """Those of the hosted zone that aren't the zone's own, by name and type; without the one that stays.
+
+    It validates each certificate of the account for the domain, also those of others.
+    """
     route53 = project.client("route53")
     (zone,) = route53.list_hosted_zones()["HostedZones"]
     listed = route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]
-    return {(each["Name"], each["Type"]): each for each in listed if each["Type"] not in ("NS", "SOA")}
+    return {(each["Name"], each["Type"]): each for each in listed if each["Type"] not in ("NS", "SOA", "CNAME")}
 
 
 def test_an_environment_gets_a_domain_and_loses_it(project: Project) -> None:
@@ -61,12 +66,11 @@ def test_an_environment_gets_a_domain_and_loses_it(project: Project) -> None:
 
     balancer = project.client("elbv2").describe_load_balancers()["LoadBalancers"][0]
     made = records(project)
-    alias = {name: each["AliasTarget"] for (name, kind), each in made.items() if kind == "A"}
+    alias = {name: each["AliasTarget"] for (name, _), each in made.items()}
     assert {name: target["DNSName"] for name, target in alias.items()} == dict.fromkeys(
         ("shop.localhost.", "\\052.shop.localhost."), f"{balancer['DNSName'].lower()}."
     )
     assert {target["HostedZoneId"] for target in alias.values()} == {balancer["CanonicalHostedZoneId"]}
-    assert [kind for _, kind in made if kind != "A"] == ["CNAME"]
 
     # Nothing is left to do, and nobody changed anything.
     project.run("preview", "dev", "--refresh", "--exit-code")
@@ -98,6 +102,34 @@ def test_nothing_is_left_of_a_domain(project: Project) -> None:
     assert records(project) == {}
     assert project.client("acm").list_certificates()["CertificateSummaryList"] == []
     assert len(project.client("route53").list_hosted_zones()["HostedZones"]) == 1, "it was there before"
+
+
+def test_a_record_that_nobody_wrote_down_is_made_anew(project: Project) -> None:
+    """The answers to its creation are lost, as in a run that is killed meanwhile."""
+    project.write("dev", PLAIN + DOMAIN)
+    with spoilt(project, LostRecords()):
+        failed = project.run("up", "dev", "--yes", code=1)
+    assert "already exists" in failed.err
+    again = project.run("up", "dev", "--yes")
+    assert "shop.localhost A, which was made and not written down" in again.err
+    assert get(url(project), authority=project.authority)[0] == 200
+    assert [kind for _, kind in records(project)] == ["A", "A"]
+    project.run("destroy", "dev", "--yes")
+
+
+class LostRecords(Faults):
+    """Loses the answer to each first change of a record: the one that validates is found again, others exist then."""
+
+    def __init__(self) -> None:
+        super().__init__(1.0, identities=False)
+        self.changes = 0
+
+    def next(self, operation: str) -> Fault | None:
+        """See Faults."""
+        if not operation.startswith("route53.POST"):
+            return None
+        self.changes += 1
+        return Fault.LOST if self.changes in (1, 3) else None
 
 
 def test_what_somebody_else_made_in_the_zone_stays(project: Project) -> None:

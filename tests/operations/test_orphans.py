@@ -12,6 +12,7 @@ from moto import mock_aws
 
 from ecs_stack.operations import orphans
 from ecs_stack.operations.tagged import Known, Scope
+from ecs_stack.rules.tags import ZONE
 
 OURS = {"ecs-stack:project": "shop", "ecs-stack:environment": "dev"}
 OTHERS = {**OURS, "ecs-stack:environment": "prod"}
@@ -148,6 +149,65 @@ def test_rules_on_the_listener_of_a_host(client: Client) -> None:
     }
     left = {rule["RuleArn"] for rule in elb.describe_rules(ListenerArn=listener)["Rules"] if not rule["IsDefault"]}
     assert left == set(rules.values()) - {rules[23], rules[24]}
+
+
+def test_a_certificate(client: Client) -> None:
+    acm = client("acm")
+    made = {
+        name: acm.request_certificate(DomainName=f"{name}.example.com", ValidationMethod="DNS", Tags=pairs(tags))[
+            "CertificateArn"
+        ]
+        for name, tags in (("lost", OURS), ("known", OURS), ("other", OTHERS))
+    }
+    assert orphans.remove(scope(client, made["known"])) == (f"certificate {made['lost']}",)
+    left = {each["CertificateArn"] for each in acm.list_certificates()["CertificateSummaryList"]}
+    assert left == {made["known"], made["other"]}
+
+
+def test_records_that_lead_to_the_environments_load_balancer(client: Client) -> None:
+    """Records have no tags, the load balancer has: its own say whose it is, and in which zone they are."""
+    elb, ec2, route53 = client("elbv2"), client("ec2"), client("route53")
+    network = make_network(client, OURS)
+    second = ec2.create_subnet(VpcId=network["vpc"], CidrBlock="10.0.1.0/24", AvailabilityZone="eu-west-1b")
+    subnets = [network["subnet"], second["Subnet"]["SubnetId"]]
+    names = {}
+    for name, tags in (("dev", {**OURS, ZONE: "example.com"}), ("prod", {**OTHERS, ZONE: "example.com"})):
+        made = elb.create_load_balancer(Name=name, Subnets=subnets, Tags=pairs(tags))["LoadBalancers"][0]
+        names[name] = (made["DNSName"], made["CanonicalHostedZoneId"], made["LoadBalancerArn"])
+    zones = {
+        name: route53.create_hosted_zone(Name=name, CallerReference=name)["HostedZone"]["Id"].rpartition("/")[2]
+        for name in ("example.com", "example.org")
+    }
+
+    def alias(name: str, to: str, zone: str = "example.com") -> None:
+        # Route 53 keeps the name in lower case, with a dot; moto as it comes.
+        target = {"DNSName": f"{names[to][0].lower()}.", "HostedZoneId": names[to][1], "EvaluateTargetHealth": False}
+        record = {"Name": name, "Type": "A", "AliasTarget": target}
+        changes = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]}
+        route53.change_resource_record_sets(HostedZoneId=zones[zone], ChangeBatch=changes)
+
+    alias("example.com", "dev")
+    alias("*.example.com", "dev")
+    alias("known.example.com", "dev")
+    alias("other.example.com", "prod")
+    alias("example.org", "dev", "example.org")
+    known = [
+        orphans.record_id(zones["example.com"], "known.example.com", "A"),
+        *(arn for _, _, arn in names.values()),
+        *network.values(),
+        second["Subnet"]["SubnetId"],
+    ]
+    routes = frozenset({(network["table"], "0.0.0.0/0")})
+    zone = zones["example.com"]
+    removed = orphans.remove(scope(client, *known, routes=routes))
+    assert set(removed) == {f"DNS record {zone} example.com A", f"DNS record {zone} *.example.com A"}
+    left = [
+        record["Name"]
+        for each in zones.values()
+        for record in route53.list_resource_record_sets(HostedZoneId=each)["ResourceRecordSets"]
+        if record["Type"] == "A"
+    ]
+    assert sorted(left) == ["example.org.", "known.example.com.", "other.example.com."]
 
 
 def test_all_environments_are_looked_at_with_a_mark_and_what_is_known_isnt_asked_for_its_tags(client: Client) -> None:

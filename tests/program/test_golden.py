@@ -81,8 +81,11 @@ def test_every_resource_uses_the_environments_provider_and_its_tags() -> None:
     for resource in resources:
         assert resource.provider == "aws", resource.key
         if resource.type not in untagged:
+            # Records have no tags: those of the load balancer say where they are.
+            of_balancer = (resource.parent or "").startswith("ecs-stack:index:LoadBalancer")
             assert resource["tags"] == {
                 "team": "platform",
                 "ecs-stack:project": "ecs-stack",
                 "ecs-stack:environment": "prod",
+                **({"ecs-stack:zone": "example.com"} if of_balancer else {}),
             }, resource.key

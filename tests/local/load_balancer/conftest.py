@@ -1,4 +1,7 @@
-"""One load balancer for the session; servers of its own for each test."""
+"""One load balancer for each file; servers of its own for each test.
+
+Not for the session: the process has one moto, and other tests' mock_aws empties it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import pytest
 from tests.local.load_balancer.harness import Backend, Stack, running_stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     with running_stack() as started:
         yield started

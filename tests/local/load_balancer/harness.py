@@ -21,6 +21,7 @@ from typing import Any
 
 import uvicorn
 from ministack.core.responses import request_scope
+from moto.moto_api._internal.models import moto_api_backend
 
 from ecs_stack.local import gateway_in_use
 from ecs_stack.local.addresses import AddressBook
@@ -246,6 +247,8 @@ def running_stack() -> Iterator[Stack]:
     server_socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     server_socket.bind(("127.0.0.1", 0))
     moto = Moto(root)
+    # What an earlier one made is in this process's moto still.
+    moto_api_backend.reset()
     acm = Acm()
     gateway = Gateway(moto=moto, ministack=acm)  # type: ignore[arg-type]
     server = uvicorn.Server(uvicorn.Config(gateway, lifespan="off", log_config=None, access_log=False))
