@@ -168,7 +168,7 @@ class LocalTarget(Target):
         if listener is None:
             return {}
         balancer = outputs.load_balancer
-        host = balancer.address if _is_here(balancer.address) else "localhost"
+        host = balancer.domain if balancer.domain and _is_here(balancer.domain) else "localhost"
         return {
             name: _url(route, balancer.listener_protocol, host, listener.port) for name, route in outputs.routes.items()
         }

@@ -450,8 +450,11 @@ def test_urls(
             return {"listener": type("Listener", (), {"port": 5})}
 
     outputs = replace(OUTPUTS, services={"api": replace(OUTPUTS.services["api"], host=host, path=path)})
+    assert outputs.load_balancer
+    # The local cloud's load balancers have names of this machine, which nobody wants to read.
+    here = replace(outputs.load_balancer, dns_name="dev-1.eu-west-1.elb.localhost")
     monkeypatch.setattr(targets.LocalTarget, "_cloud", lambda _: Cloud())
-    assert targets.make("local", tmp_path, "eu-west-1").urls(outputs) == {"api": local}
+    assert targets.make("local", tmp_path, "eu-west-1").urls(replace(outputs, load_balancer=here)) == {"api": local}
     assert targets.make("aws", tmp_path, "eu-west-1").urls(outputs) == {"api": aws}
     quiet = replace(outputs, services={"api": replace(outputs.services["api"], path=None)})
     assert targets.make("aws", tmp_path, "eu-west-1").urls(quiet) == {}

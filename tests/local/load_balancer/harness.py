@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import shutil
@@ -218,10 +219,7 @@ class Acm:
     ACCOUNT = "123456789012"
 
     def __init__(self) -> None:
-        from ministack.services import acm
-
-        self._acm = acm
-        gateway_in_use.complete(acm)
+        self._acm = _completed()
 
     def knows(self, service: str) -> bool:
         return service == "acm"
@@ -236,6 +234,15 @@ class Acm:
     def set_status(self, arn: str, status: str) -> None:
         """MiniStack issues every certificate at once."""
         self._acm._certificates.get_scoped(self.ACCOUNT, arn.split(":")[3], arn)["Status"] = status
+
+
+@functools.cache
+def _completed() -> Any:
+    """MiniStack's ACM, mended once: the module stays in this process."""
+    from ministack.services import acm
+
+    gateway_in_use.complete(acm)
+    return acm
 
 
 @contextlib.contextmanager

@@ -24,7 +24,8 @@ from ecs_stack.local.ecs.runner import DockerTaskRunner, TaskRun, TaskState
 from tests.local.runner.fakes import FakeClients
 
 HERE = Path(__file__).parent
-IMAGE = "ecs-stack-runner-probe:1"
+#: Of this process alone: another one's goes when its tests are over.
+IMAGE = f"ecs-stack-runner-probe:{os.getpid()}"
 REGION = "eu-west-1"
 GROUP = "/ecs/test"
 
