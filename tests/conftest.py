@@ -21,13 +21,17 @@ def _available(tier: str) -> bool:
     return find_docker() is not None
 
 
+def pytest_configure() -> None:
+    """Refuses to run without a tier's tool where CI=true, before a worker collects anything."""
+    missing = [reason for tier, reason in _MISSING.items() if not _available(tier)]
+    if missing and os.environ.get("CI") == "true":
+        raise pytest.UsageError(f"CI runs every tier: {'; '.join(missing)}")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skips the tests of tiers whose tool is missing, or refuses to run without them where CI=true."""
+    """Skips the tests of tiers whose tool is missing."""
     for tier, reason in _MISSING.items():
         marked = [item for item in items if item.get_closest_marker(tier)]
-        if not marked or _available(tier):
-            continue
-        if os.environ.get("CI") == "true":
-            raise pytest.UsageError(f"CI runs every tier: {reason}")
-        for item in marked:
-            item.add_marker(pytest.mark.skip(reason=reason))
+        if marked and not _available(tier):
+            for item in marked:
+                item.add_marker(pytest.mark.skip(reason=reason))
