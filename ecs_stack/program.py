@@ -30,6 +30,7 @@ from ecs_stack.components import (
     Service,
     ServiceArgs,
     aws_packages,
+    hosted_zone_id,
 )
 from ecs_stack.outputs import EXPORT, LoadBalancerOutputs, PipelineOutputs, ServiceOutputs, StackOutputs
 from ecs_stack.rules import names, pipeline_permissions, routes, state
@@ -97,7 +98,7 @@ def build(environment: Environment, project: str) -> None:
         ),
         opts,
     )
-    balancer = _load_balancer(environment, network, tags, opts) if environment.routes else None
+    balancer = _load_balancer(environment, network, tags, provider) if environment.routes else None
     priorities = routes.priorities(environment.routes)
     access = _pipeline_access(environment, project, tags, opts)
     services = {
@@ -125,12 +126,14 @@ def _accounts(environment: Environment) -> list[pulumi.Input[str]] | None:
 
 
 def _load_balancer(
-    environment: Environment, network: Network, tags: Mapping[str, str], opts: pulumi.ResourceOptions
+    environment: Environment, network: Network, tags: Mapping[str, str], provider: aws.Provider
 ) -> LoadBalancer:
+    opts = pulumi.ResourceOptions(providers=[provider])
     described = environment.load_balancer
-    certificate: pulumi.Input[str] | None = described.certificate if described.secure else None
+    zone_id = hosted_zone_id(environment.zone, provider) if environment.zone else None
+    certificate: pulumi.Input[str] | None = described.existing_certificate
     if described.domain and described.makes_certificate:
-        asked = CertificateArgs(domain=described.domain, zone=environment.zone, tags=tags)
+        asked = CertificateArgs(domain=described.domain, zone_id=zone_id, tags=tags)
         certificate = Certificate(environment.name, asked, opts).arn
     balancer = LoadBalancer(
         environment.name,
@@ -144,12 +147,12 @@ def _load_balancer(
         ),
         opts,
     )
-    if described.domain and environment.zone:
+    if described.domain and zone_id is not None:
         Records(
             environment.name,
             RecordsArgs(
                 domain=described.domain,
-                zone=environment.zone,
+                zone_id=zone_id,
                 target=balancer.dns_name,
                 target_zone_id=balancer.zone_id,
             ),

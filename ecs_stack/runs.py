@@ -96,7 +96,7 @@ def check(place: Place) -> None:
         account=described.account,
         images=[service.image for service in described.services.values()],
         zone=described.zone,
-        certificate=described.load_balancer.certificate if described.load_balancer.secure else None,
+        certificate=described.load_balancer.existing_certificate,
     )
 
 

@@ -162,16 +162,12 @@ class LocalTarget(Target):
         return {**_without_aws(base), **self._cloud().environment()}
 
     def urls(self, outputs: StackOutputs) -> dict[str, str]:
-        if outputs.load_balancer is None:
-            return {}
-        listener = self._cloud().listeners().get(outputs.load_balancer.listener_arn)
-        if listener is None:
-            return {}
         balancer = outputs.load_balancer
-        host = balancer.domain if balancer.domain and _is_here(balancer.domain) else "localhost"
-        return {
-            name: _url(route, balancer.listener_protocol, host, listener.port) for name, route in outputs.routes.items()
-        }
+        listener = self._cloud().listeners().get(balancer.listener_arn) if balancer else None
+        if balancer is None or listener is None:
+            return {}
+        address = balancer.domain if balancer.domain and _is_here(balancer.domain) else "localhost"
+        return _urls(outputs, balancer.listener_protocol, address, listener.port)
 
     def _cloud(self) -> Any:
         with _needs_extra():
@@ -278,10 +274,7 @@ class AwsTarget(Target):
         balancer = outputs.load_balancer
         if balancer is None:
             return {}
-        return {
-            name: _url(route, balancer.listener_protocol, balancer.address, balancer.listener_port)
-            for name, route in outputs.routes.items()
-        }
+        return _urls(outputs, balancer.listener_protocol, balancer.address, balancer.listener_port)
 
     def _account(self) -> str:
         from botocore.exceptions import BotoCoreError, ClientError
@@ -356,6 +349,10 @@ def _needs_extra() -> Iterator[None]:
             f"the local target isn't installed: the module {error.name} is missing",
             hint="Install it: `pip install 'ecs-stack[local]'`.",
         ) from error
+
+
+def _urls(outputs: StackOutputs, protocol: str, address: str, port: int) -> dict[str, str]:
+    return {name: _url(route, protocol, address, port) for name, route in outputs.routes.items()}
 
 
 def _url(route: RouteOutputs, protocol: str, address: str, port: int) -> str:

@@ -10,7 +10,7 @@ from ecs_stack.components import aws_packages as aws_packages  # first: the othe
 from ecs_stack.components.autoscaling import Autoscaling, AutoscalingArgs
 from ecs_stack.components.borrowed_route import BorrowedRoute, BorrowedRouteArgs
 from ecs_stack.components.cluster import Cluster, ClusterArgs
-from ecs_stack.components.domain import Certificate, CertificateArgs, Records, RecordsArgs
+from ecs_stack.components.domain import Certificate, CertificateArgs, Records, RecordsArgs, hosted_zone_id
 from ecs_stack.components.ingress import HealthCheckArgs, Ingress, IngressArgs
 from ecs_stack.components.load_balancer import LoadBalancer, LoadBalancerArgs
 from ecs_stack.components.network import Network, NetworkArgs
@@ -46,4 +46,5 @@ __all__ = [
     "ServiceArgs",
     "ServiceRoles",
     "ServiceRolesArgs",
+    "hosted_zone_id",
 ]

@@ -19,10 +19,10 @@ _ISSUED_WITHIN = "20m"
 
 @dataclass(frozen=True, kw_only=True)
 class CertificateArgs:
-    """``zone`` is the public hosted zone in which the domain is validated; without one somebody else does that."""
+    """``zone_id`` is the public hosted zone in which the domain is validated; without one somebody else does that."""
 
     domain: str
-    zone: str | None = None
+    zone_id: pulumi.Input[str] | None = None
     tags: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None
 
 
@@ -44,14 +44,14 @@ class Certificate(pulumi.ComponentResource):
             opts=child,
         )
         proof = None
-        if args.zone:
+        if args.zone_id is not None:
             # The domain and its wildcard are validated by one and the same record, and so is every other certificate of
             # the account for them, now and at each renewal: made again it is the same, and deleted it might be missed.
             # https://docs.aws.amazon.com/acm/latest/userguide/dns-validation.html
             option = certificate.domain_validation_options[0]
             proof = route53.Record(
                 f"{name}-validation",
-                zone_id=_zone_id(args.zone, self),
+                zone_id=args.zone_id,
                 name=option.resource_record_name,
                 type=option.resource_record_type,
                 records=[option.resource_record_value],
@@ -71,13 +71,13 @@ class Certificate(pulumi.ComponentResource):
 
 @dataclass(frozen=True, kw_only=True)
 class RecordsArgs:
-    """``zone`` is the public hosted zone that they are made in, in this account.
+    """``zone_id`` is the public hosted zone that they are made in.
 
     ``target`` is a load balancer's DNS name, ``target_zone_id`` the hosted zone of that name.
     """
 
     domain: str
-    zone: str
+    zone_id: pulumi.Input[str]
     target: pulumi.Input[str]
     target_zone_id: pulumi.Input[str]
 
@@ -87,11 +87,10 @@ class Records(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: RecordsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("ecs-stack:index:Records", name, {}, opts)
-        zone_id = _zone_id(args.zone, self)
         for suffix, host in zip(("", "-wildcard"), domains.names(args.domain), strict=True):
             route53.Record(
                 f"{name}{suffix}",
-                zone_id=zone_id,
+                zone_id=args.zone_id,
                 name=host,
                 type="A",
                 aliases=[
@@ -107,6 +106,9 @@ class Records(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def _zone_id(zone: str, parent: pulumi.Resource) -> pulumi.Output[str]:
-    looked_up = route53.get_zone_output(name=zone, private_zone=False, opts=pulumi.InvokeOutputOptions(parent=parent))
+def hosted_zone_id(name: str, provider: pulumi.ProviderResource) -> pulumi.Output[str]:
+    """The id of the public hosted zone of that name in the provider's account."""
+    looked_up = route53.get_zone_output(
+        name=name, private_zone=False, opts=pulumi.InvokeOutputOptions(provider=provider)
+    )
     return looked_up.zone_id

@@ -10,7 +10,7 @@ from pulumi_aws import ec2, lb, vpc
 
 from ecs_stack.rules import names
 
-HTTP_PORT, HTTPS_PORT = 80, 443
+PORTS = {"HTTP": 80, "HTTPS": 443}
 #: TLS 1.3 and 1.2, with forward secrecy only: what AWS's console takes for new listeners. The API's own default is of
 #: 2016, and has TLS 1.0.
 #: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html
@@ -31,19 +31,6 @@ class LoadBalancerArgs:
     idle_timeout: int = 60
     certificate_arn: pulumi.Input[str] | None = None
     tags: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None
-
-
-_NOT_FOUND = lb.ListenerDefaultActionArgs(
-    type="fixed-response",
-    fixed_response=lb.ListenerDefaultActionFixedResponseArgs(
-        content_type="text/plain", message_body="Not found", status_code="404"
-    ),
-)
-#: Host, path and query stay as they were asked for.
-_TO_HTTPS = lb.ListenerDefaultActionArgs(
-    type="redirect",
-    redirect=lb.ListenerDefaultActionRedirectArgs(protocol="HTTPS", port=str(HTTPS_PORT), status_code="HTTP_301"),
-)
 
 
 class LoadBalancer(pulumi.ComponentResource):
@@ -76,17 +63,18 @@ class LoadBalancer(pulumi.ComponentResource):
             opts=child,
         )
         secure = args.certificate_arn is not None
-        ports = {"HTTP": HTTP_PORT, "HTTPS": HTTPS_PORT} if secure else {"HTTP": HTTP_PORT}
+        self.listener_protocol = "HTTPS" if secure else "HTTP"
+        self.listener_port = PORTS[self.listener_protocol]
         for cidr in args.allow_from:
-            for protocol, port in ports.items():
+            for protocol in ("HTTP", "HTTPS") if secure else ("HTTP",):
                 suffix = "" if protocol == "HTTP" else f"-{protocol.lower()}"
                 vpc.SecurityGroupIngressRule(
                     f"{name}-lb-from-{cidr.replace('/', '-')}{suffix}",
                     security_group_id=group.id,
                     cidr_ipv4=cidr,
                     ip_protocol="tcp",
-                    from_port=port,
-                    to_port=port,
+                    from_port=PORTS[protocol],
+                    to_port=PORTS[protocol],
                     description=protocol,
                     tags=args.tags,
                     opts=child,
@@ -103,32 +91,12 @@ class LoadBalancer(pulumi.ComponentResource):
             tags=args.tags,
             opts=child,
         )
+        plain = self._listener(name, args, balancer, "HTTP", _to_https() if secure else _not_found())
+        serving = self._listener(f"{name}-https", args, balancer, "HTTPS", _not_found()) if secure else plain
         self.arn = balancer.arn
         self.dns_name = balancer.dns_name
         self.zone_id = balancer.zone_id
-        plain = lb.Listener(
-            name,
-            load_balancer_arn=balancer.arn,
-            port=HTTP_PORT,
-            protocol="HTTP",
-            default_actions=[_TO_HTTPS if secure else _NOT_FOUND],
-            tags=args.tags,
-            opts=child,
-        )
-        self.listener_arn, self.listener_port, self.listener_protocol = plain.arn, HTTP_PORT, "HTTP"
-        if secure:
-            encrypted = lb.Listener(
-                f"{name}-https",
-                load_balancer_arn=balancer.arn,
-                port=HTTPS_PORT,
-                protocol="HTTPS",
-                ssl_policy=TLS_POLICY,
-                certificate_arn=args.certificate_arn,
-                default_actions=[_NOT_FOUND],
-                tags=args.tags,
-                opts=child,
-            )
-            self.listener_arn, self.listener_port, self.listener_protocol = encrypted.arn, HTTPS_PORT, "HTTPS"
+        self.listener_arn = serving.arn
         self.security_group_id = group.id
         self.tasks_security_group_id = self._tasks_group(name, args, group)
         self.register_outputs(
@@ -139,6 +107,28 @@ class LoadBalancer(pulumi.ComponentResource):
                 "security_group_id": self.security_group_id,
                 "tasks_security_group_id": self.tasks_security_group_id,
             }
+        )
+
+    def _listener(
+        self,
+        name: str,
+        args: LoadBalancerArgs,
+        balancer: lb.LoadBalancer,
+        protocol: str,
+        otherwise: lb.ListenerDefaultActionArgs,
+    ) -> lb.Listener:
+        """``otherwise`` is done with a request that no service takes."""
+        encrypted = protocol == "HTTPS"
+        return lb.Listener(
+            name,
+            load_balancer_arn=balancer.arn,
+            port=PORTS[protocol],
+            protocol=protocol,
+            ssl_policy=TLS_POLICY if encrypted else None,
+            certificate_arn=args.certificate_arn if encrypted else None,
+            default_actions=[otherwise],
+            tags=args.tags,
+            opts=pulumi.ResourceOptions(parent=self),
         )
 
     def _tasks_group(self, name: str, args: LoadBalancerArgs, balancer: ec2.SecurityGroup) -> pulumi.Output[str]:
@@ -165,3 +155,23 @@ class LoadBalancer(pulumi.ComponentResource):
             opts=child,
         )
         return pulumi.Output.all(group.id, way_out.arn).apply(lambda known: str(known[0]))
+
+
+# Functions, for the classes load when they are first named (``aws_packages``): not with this module.
+def _not_found() -> lb.ListenerDefaultActionArgs:
+    return lb.ListenerDefaultActionArgs(
+        type="fixed-response",
+        fixed_response=lb.ListenerDefaultActionFixedResponseArgs(
+            content_type="text/plain", message_body="Not found", status_code="404"
+        ),
+    )
+
+
+def _to_https() -> lb.ListenerDefaultActionArgs:
+    """Host, path and query stay as they were asked for."""
+    return lb.ListenerDefaultActionArgs(
+        type="redirect",
+        redirect=lb.ListenerDefaultActionRedirectArgs(
+            protocol="HTTPS", port=str(PORTS["HTTPS"]), status_code="HTTP_301"
+        ),
+    )

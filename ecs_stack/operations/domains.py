@@ -5,11 +5,17 @@ What these credentials may not ask about is left to the run, which says what AWS
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ecs_stack.errors import RefusedError
+
+
+def public(listed: Iterable[Mapping[str, Any]], zone: str) -> Iterator[Mapping[str, Any]]:
+    """The public ones of that name among hosted zones as Route 53 lists them. Names aren't unique in an account."""
+    return (each for each in listed if each["Name"] == f"{zone}." and not each["Config"]["PrivateZone"])
 
 
 def refuse_zone(route53: Any, zone: str) -> None:
@@ -19,7 +25,7 @@ def refuse_zone(route53: Any, zone: str) -> None:
         listed = route53.list_hosted_zones_by_name(DNSName=zone)["HostedZones"]
     except (ClientError, BotoCoreError):
         return
-    found = [each for each in listed if each["Name"] == f"{zone}." and not each["Config"]["PrivateZone"]]
+    found = list(public(listed, zone))
     if len(found) == 1:
         return
     how_many = f"{len(found)} public hosted zones" if found else "no public hosted zone"

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from ecs_stack.operations import task_definitions
+from ecs_stack.operations import domains, task_definitions
 from ecs_stack.operations.describe import SERVICES_A_CALL
 from ecs_stack.operations.tagged import Finder, Orphan, Scope, pairs
 from ecs_stack.rules.tags import ZONE
@@ -114,21 +114,26 @@ def _records(scope: Scope) -> Iterator[Orphan]:
             continue
         # Route 53 keeps names in lower case, with the dot of the root.
         target = f"{balancer['DNSName'].lower()}."
-        for zone in scope.pages("route53", "list_hosted_zones", "HostedZones"):
-            if zone["Name"] != f"{tags[ZONE]}." or zone["Config"]["PrivateZone"]:
-                continue
-            where = zone["Id"].rpartition("/")[2]
-            for record in scope.pages("route53", "list_resource_record_sets", "ResourceRecordSets", HostedZoneId=where):
-                identity = record_id(where, record["Name"], record["Type"])
-                if record.get("AliasTarget", {}).get("DNSName") == target and identity not in scope.known.ids:
-                    change = {"Changes": [{"Action": "DELETE", "ResourceRecordSet": record}]}
-                    delete = partial(route53.change_resource_record_sets, HostedZoneId=where, ChangeBatch=change)
-                    yield Orphan(identity, tags, delete)
+        for zone_id, record in _records_in(scope, tags[ZONE]):
+            identity = record_id(zone_id, record["Name"], record["Type"])
+            if record.get("AliasTarget", {}).get("DNSName") == target and identity not in scope.known.ids:
+                change = {"Changes": [{"Action": "DELETE", "ResourceRecordSet": record}]}
+                delete = partial(route53.change_resource_record_sets, HostedZoneId=zone_id, ChangeBatch=change)
+                yield Orphan(identity, tags, delete)
+
+
+def _records_in(scope: Scope, zone: str) -> Iterator[tuple[str, Any]]:
+    """All records of the public hosted zones of that name, each with its zone's id."""
+    for found in domains.public(scope.pages("route53", "list_hosted_zones", "HostedZones"), zone):
+        zone_id = found["Id"].rpartition("/")[2]
+        for record in scope.pages("route53", "list_resource_record_sets", "ResourceRecordSets", HostedZoneId=zone_id):
+            yield zone_id, record
 
 
 def record_id(zone_id: str, name: str, type_: str) -> str:
     """What a record is called here; Route 53 writes ``*`` as an octal code."""
-    return f"{zone_id} {name.lower().removesuffix('.').replace(chr(92) + '052', '*')} {type_}"
+    plain = name.lower().removesuffix(".").replace(r"\052", "*")
+    return f"{zone_id} {plain} {type_}"
 
 
 def _certificates(scope: Scope) -> Iterator[Orphan]:

@@ -120,9 +120,14 @@ class LoadBalancer(Model):
         return self.domain is not None and self.certificate is None
 
     @property
+    def existing_certificate(self) -> str | None:
+        """The ARN of a certificate that is there."""
+        return None if self.certificate == domains.NO_CERTIFICATE else self.certificate
+
+    @property
     def secure(self) -> bool:
         """Whether it speaks HTTPS."""
-        return self.makes_certificate or self.certificate not in (None, domains.NO_CERTIFICATE)
+        return self.makes_certificate or self.existing_certificate is not None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -132,8 +137,11 @@ class LoadBalancer(Model):
         if self.domain is None:
             broken += [
                 ((field,), "does nothing without a domain: add one, such as domain: example.com")
-                for field, value in (("zone", self.zone), ("certificate", self.certificate))
-                if value is not None and value.partition(":")[0] != "arn"
+                for field, useless in (
+                    ("zone", self.zone is not None),
+                    ("certificate", self.certificate == domains.NO_CERTIFICATE),
+                )
+                if useless
             ]
         elif self.makes_certificate and "." not in self.domain:
             # RequestCertificate takes no other (ACM's API reference).

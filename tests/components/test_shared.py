@@ -153,7 +153,7 @@ def test_services_add_their_rules_to_the_listener_that_speaks_https(built: Recor
 
 
 def test_a_certificate_is_validated_by_a_record_in_the_zone(built: Recording) -> None:
-    _settled(lambda: Certificate("dev", CertificateArgs(domain="example.com", zone="example.com", tags=TAGS)))
+    _settled(lambda: Certificate("dev", CertificateArgs(domain="example.com", zone_id="Z1", tags=TAGS)))
     certificate = built.one("acm/certificate:Certificate")
     assert (certificate["domainName"], certificate["subjectAlternativeNames"]) == ("example.com", ["*.example.com"])
     assert (certificate["validationMethod"], certificate["tags"]) == ("DNS", TAGS)
@@ -186,7 +186,7 @@ def test_without_a_zone_nothing_is_made_in_the_dns(built: Recording) -> None:
 
 
 def test_records_lead_a_domain_and_what_is_below_it_to_a_load_balancer(built: Recording) -> None:
-    args = RecordsArgs(domain="a.example.com", zone="example.com", target="lb.aws", target_zone_id="Z9")
+    args = RecordsArgs(domain="a.example.com", zone_id="Z1", target="lb.aws", target_zone_id="Z9")
     _settled(lambda: Records("dev", args))
     alias = [{"name": "lb.aws", "zoneId": "Z9", "evaluateTargetHealth": False}]
     found = [(r["zoneId"], r["name"], r["type"], r["aliases"]) for r in built.of("route53/record:Record")]

@@ -9,20 +9,12 @@ import pytest
 from ecs_stack import spec
 from ecs_stack.rules import domains
 from ecs_stack.spec import Environment
-from tests.unit.conftest import Write, problems_of
+from tests.unit.conftest import GOOD, Write, problems_of
 
 CERTIFICATE = "arn:aws:acm:eu-west-1:123456789012:certificate/1"
-FILE = """target: aws
-region: eu-west-1
-load_balancer: {domain: example.com}
-services:
-  api:
-    image: acme/api:1
-    cpu: 256
-    memory: 512
-    port: 8080
-    route: {host: HOST}
-"""
+FILE = GOOD.replace("services:", "load_balancer: {domain: example.com}\nservices:").replace(
+    'route: {path: "/*"}', "route: {host: HOST}"
+)
 
 
 def described(target: str = "aws", **load_balancer: Any) -> Environment:
